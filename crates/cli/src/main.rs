@@ -1,0 +1,126 @@
+//! The binary `propusk`: the server and everything an operator does with it. One file a command.
+
+#![allow(clippy::format_push_string, clippy::format_collect, reason = "a verb prints one screen; an allocation a line is nothing")]
+
+mod apply;
+mod audit;
+mod claims;
+mod client;
+mod client_set;
+mod config;
+mod explain;
+mod failure;
+mod house;
+mod input;
+mod key;
+mod migrate;
+mod output;
+mod serve;
+mod session;
+mod times;
+mod user;
+
+use crate::failure::Failure;
+use crate::output::Report;
+use clap::error::ErrorKind;
+use clap::{Parser, Subcommand};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The version with the commit it was built from.
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("PROPUSK_COMMIT"), ")");
+
+const EXAMPLES: &str = "\
+Exit codes: 0 done, 1 failed or refused, 2 wrong usage, 3 a difference or findings, 4 could not reach what it needs.
+
+Examples:
+  propusk serve
+  propusk user add anna --role owner --email anna@example.org --generate-password
+  propusk client add rocketchat --preset rocket-chat --redirect-uri https://chat.example.org/_oauth/propusk
+  propusk explain 7F3K2Q";
+
+/// An OAuth 2 and OpenID Connect server for one community.
+#[derive(Debug, Parser)]
+#[command(name = "propusk", version = VERSION, after_help = EXAMPLES, arg_required_else_help = true)]
+struct Cli {
+    /// The configuration file (TOML); the environment (PROPUSK__SECTION__KEY) overrides it
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer with one JSON document on standard output
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server until it is told to stop
+    Serve(serve::Serve),
+    /// Apply the pending migrations of the database
+    Migrate(migrate::Migrate),
+    /// People: add, list, show, set, set-password, disable, enable, remove
+    #[command(subcommand)]
+    User(user::User),
+    /// Clients: add, list, show, set, rotate-secret, check-secret, remove
+    #[command(subcommand)]
+    Client(client::Client),
+    /// Keys: list, rotate
+    #[command(subcommand)]
+    Key(key::Key),
+    /// Sessions: list, revoke
+    #[command(subcommand)]
+    Session(session::Session),
+    /// Show exactly what a client would be told about a person
+    Claims(claims::Claims),
+    /// Explain a refusal by the reference that the client saw
+    Explain(explain::Explain),
+    /// Read the audit trail
+    Audit(audit::Audit),
+    /// Bring people, clients and role maps into the state that a file declares
+    Apply(apply::Apply),
+    /// Settings: check, print
+    #[command(subcommand)]
+    Config(config::Config),
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    // Known before parsing succeeds, so that even wrong usage is answered in JSON.
+    let json = arguments.iter().take_while(|argument| *argument != "--").any(|argument| argument == "--json");
+    let answer = match Cli::try_parse_from(arguments) {
+        Ok(cli) => run(cli),
+        Err(error) => usage(&error, json),
+    };
+    ExitCode::from(output::print(answer, json))
+}
+
+fn run(cli: Cli) -> Result<Report, Failure> {
+    let config = cli.config.as_deref();
+    match cli.command {
+        Command::Serve(verb) => verb.run(config),
+        Command::Migrate(verb) => verb.run(config),
+        Command::User(verb) => verb.run(config),
+        Command::Client(verb) => verb.run(config),
+        Command::Key(verb) => verb.run(config),
+        Command::Session(verb) => verb.run(config),
+        Command::Claims(verb) => verb.run(config),
+        Command::Explain(verb) => verb.run(config),
+        Command::Audit(verb) => verb.run(config),
+        Command::Apply(verb) => verb.run(config),
+        Command::Config(verb) => verb.run(config),
+    }
+}
+
+/// Help and the version are answers, everything else that clap stops at is wrong usage.
+fn usage(error: &clap::Error, json: bool) -> Result<Report, Failure> {
+    let text = if json { error.render().to_string() } else { error.render().ansi().to_string() };
+    match error.kind() {
+        ErrorKind::DisplayHelp => Ok(Report::of(serde_json::json!({ "help": text })).human(text)),
+        ErrorKind::DisplayVersion => {
+            Ok(Report::of(serde_json::json!({ "version": env!("CARGO_PKG_VERSION"), "commit": env!("PROPUSK_COMMIT") })).human(text))
+        }
+        _ => Err(Failure::Usage(text)),
+    }
+}

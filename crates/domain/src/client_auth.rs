@@ -1,0 +1,153 @@
+//! Client authentication (RFC 6749 §2.3) and the diagnosis of its boring failures.
+
+use crate::cause::Cause;
+use crate::client::Client;
+use crate::error::Refusal;
+use crate::time::UnixTime;
+use propusk_crypto::looks_like_hash;
+use propusk_protocol::{ClientAuthError, ClientCredentials, ErrorCode};
+
+/// The one sentence for every failure: who cannot authenticate learns nothing else (RFC 6749 §5.2).
+const FAILED: &str = "Client authentication failed";
+
+/// Checks the credentials against the client that they name. A disabled or unknown client and a wrong secret look alike.
+pub fn authenticate(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<(), Refusal> {
+    let basic = matches!(credentials, ClientCredentials::Basic { .. });
+    judge(client, credentials, now).map_err(|mut refusal| {
+        refusal.basic_challenge = basic;
+        refusal.client(credentials.client_id())
+    })
+}
+
+fn judge(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<(), Refusal> {
+    let refuse = |cause| Refusal::new(ErrorCode::InvalidClient, FAILED, cause);
+    let Some(client) = client else {
+        return Err(unknown_client(credentials.client_id()));
+    };
+    if client.disabled {
+        return Err(disabled_client(client));
+    }
+    let rotate = format!("propusk client rotate-secret {}", client.client_id);
+    match credentials {
+        ClientCredentials::None { .. } if client.is_public() => Ok(()),
+        ClientCredentials::None { .. } => {
+            Err(refuse(Cause::SecretMissing).expected("client_secret_basic or client_secret_post").received("none").fix(rotate))
+        }
+        ClientCredentials::Basic { .. } | ClientCredentials::Post { .. } if client.is_public() => Err(refuse(Cause::WrongAuthMethod)
+            .expected("none: this client has no secret")
+            .received(credentials.method())
+            .fix("remove the client secret from the client's settings")),
+        ClientCredentials::Post { secret, .. } => check(client, secret, now),
+        ClientCredentials::Basic { secret, raw, .. } => match raw {
+            // Clients that do not form-encode are taken at their word where the two readings differ (RFC 6749 §2.3.1).
+            Some((_, raw_secret)) if diagnose_secret(client, raw_secret, now).is_none() => Ok(()),
+            _ => check(client, secret, now),
+        },
+    }
+}
+
+/// The refusal of credentials that could not even be read.
+pub fn unreadable(error: ClientAuthError) -> Refusal {
+    let cause = match error.slug {
+        "two_methods" | "client_id_mismatch" => Cause::TwoAuthMethods,
+        "missing_scheme" => Cause::MissingScheme,
+        "malformed_basic" => Cause::MalformedBasic,
+        "unsupported_method" | "unsupported_scheme" => Cause::WrongAuthMethod,
+        "no_credentials" => Cause::SecretMissing,
+        _ => Cause::MalformedRequest,
+    };
+    let basic_challenge = error.used_basic && error.error.code == ErrorCode::InvalidClient;
+    let mut refusal = Refusal::from(error.error);
+    refusal.detail.cause = cause;
+    refusal.basic_challenge = basic_challenge;
+    if cause == Cause::MissingScheme {
+        refusal = refusal.expected("Authorization: Basic <base64>").fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it");
+    }
+    refusal
+}
+
+/// Nobody is registered under this identifier.
+pub fn unknown_client(client_id: &str) -> Refusal {
+    let fix = format!("propusk client add {} --preset web", if crate::client::is_valid_client_id(client_id) { client_id } else { "ID" });
+    Refusal::new(ErrorCode::InvalidClient, FAILED, Cause::UnknownClient)
+        .client(client_id)
+        .expected("a registered client_id")
+        .received(client_id)
+        .fix(fix)
+}
+
+/// The client is switched off.
+pub fn disabled_client(client: &Client) -> Refusal {
+    Refusal::new(ErrorCode::InvalidClient, FAILED, Cause::DisabledClient)
+        .client(&client.client_id)
+        .expected("an enabled client")
+        .received("disabled")
+        .fix(format!("propusk client set {} --enable", client.client_id))
+}
+
+fn check(client: &Client, presented: &str, now: UnixTime) -> Result<(), Refusal> {
+    let Some(cause) = diagnose_secret(client, presented, now) else { return Ok(()) };
+    let fix = match cause {
+        Cause::SecretHasWhitespace => "remove the white space around the secret in the client's settings".to_owned(),
+        Cause::SecretNotFormDecoded => "send the secret unencoded in the form, or form-encoded once in Basic".to_owned(),
+        _ => format!("propusk client rotate-secret {}", client.client_id),
+    };
+    let refusal = Refusal::new(ErrorCode::InvalidClient, FAILED, cause)
+        .expected("one of the client's live secrets")
+        .received(shape(client, presented))
+        .fix(fix);
+    Err(refusal.fix(format!("propusk client check-secret {} < secret-file", client.client_id)))
+}
+
+/// Why a presented secret would not work; `None` when it would.
+pub fn diagnose_secret(client: &Client, presented: &str, now: UnixTime) -> Option<Cause> {
+    let matches =
+        |candidate: &str, live: bool| client.secrets.iter().filter(|secret| secret.is_live(now) == live).any(|secret| secret.hash.matches(candidate));
+    if matches(presented, true) {
+        return None;
+    }
+    if matches(presented, false) {
+        return Some(Cause::SecretExpired);
+    }
+    if matches(presented.trim(), true) {
+        return Some(Cause::SecretHasWhitespace);
+    }
+    if looks_like_hash(presented).is_some() || client.secrets.iter().any(|secret| secret.hash.as_str() == presented) {
+        return Some(Cause::SecretIsStoredHash);
+    }
+    let decoded = percent_decoded(presented);
+    if decoded.as_deref().is_some_and(|decoded| matches(decoded, true)) {
+        return Some(Cause::SecretNotFormDecoded);
+    }
+    Some(Cause::SecretWrong)
+}
+
+/// What a secret looks like, without telling it.
+fn shape(client: &Client, presented: &str) -> String {
+    let mut notes = vec![format!("{} characters", presented.chars().count())];
+    if client.secrets.iter().any(|secret| secret.hash.as_str() == presented) {
+        notes.push("looks like the stored hash of this client's secret".to_owned());
+    } else if let Some(kind) = looks_like_hash(presented) {
+        notes.push(format!("looks like a stored hash ({kind})"));
+    }
+    if presented.ends_with('\n') {
+        notes.push("has a trailing newline".to_owned());
+    } else if presented.trim() != presented {
+        notes.push("has white space at an end".to_owned());
+    }
+    if presented.contains('%') {
+        notes.push("contains a percent sign".to_owned());
+    }
+    notes.join(", ")
+}
+
+/// One more round of form decoding, when that changes anything.
+fn percent_decoded(text: &str) -> Option<String> {
+    if !text.contains('%') && !text.contains('+') {
+        return None;
+    }
+    let pair = format!("https://x.invalid/?a={text}");
+    let url = url::Url::parse(&pair).ok()?;
+    let (_, value) = url.query_pairs().next()?;
+    (value != text).then(|| value.into_owned())
+}

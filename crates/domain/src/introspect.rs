@@ -1,0 +1,94 @@
+//! Token introspection (RFC 7662): what a token is worth now, for clients that may ask.
+
+use crate::cause::Cause;
+use crate::client::{Client, Introspect, RegisteredClient};
+use crate::error::{Refusal, Result};
+use crate::grant::Grant;
+use crate::keys::ServerKeys;
+use crate::refresh::UnverifiedRefreshToken;
+use crate::store::Store;
+use crate::time::UnixTime;
+use crate::user::User;
+use propusk_protocol::{AccessTokenClaims, ErrorCode, IntrospectionResponse};
+
+/// Refuses a client that may not introspect at all.
+pub fn allow(client: &Client) -> Result<(), Refusal> {
+    if client.settings.introspect != Introspect::None {
+        return Ok(());
+    }
+    Err(Refusal::new(ErrorCode::UnauthorizedClient, "The client may not introspect tokens", Cause::IntrospectNotAllowed)
+        .client(&client.client_id)
+        .expected("a client with introspection own or any")
+        .received("none")
+        .fix(format!("propusk client set {} --introspect own", client.client_id)))
+}
+
+/// Whether `client` may learn about tokens issued to `owner`.
+pub fn may_see(client: &Client, owner: &str) -> bool {
+    match client.settings.introspect {
+        Introspect::None => false,
+        Introspect::Own => client.client_id == owner,
+        Introspect::Any => true,
+    }
+}
+
+/// The answer for a living access token; roles are those of now, not those of when it was issued.
+pub fn access_token(claims: &AccessTokenClaims, user: Option<&User>, owner: &RegisteredClient) -> IntrospectionResponse {
+    let mapped = user.map(|user| owner.role_map.claims_of(&user.role));
+    IntrospectionResponse {
+        active: true,
+        scope: Some(claims.scope.clone()),
+        client_id: Some(claims.client_id.clone()),
+        username: user.map(|user| user.username.clone()),
+        token_type: Some("Bearer"),
+        auth_time: claims.auth_time,
+        exp: Some(claims.exp),
+        iat: Some(claims.iat),
+        sub: Some(claims.sub.clone()),
+        aud: Some(claims.aud.clone()),
+        iss: Some(claims.iss.clone()),
+        jti: Some(claims.jti.clone()),
+        sid: claims.sid.clone(),
+        roles: mapped.as_ref().and_then(|mapped| mapped.roles.clone()),
+        groups: mapped.and_then(|mapped| mapped.groups),
+    }
+}
+
+/// The answer for a refresh token, by the row of its grant; `None` when it is worth nothing.
+pub fn refresh_token(
+    store: &mut dyn Store,
+    presented: &str,
+    keys: &ServerKeys,
+    issuer: &str,
+    now: UnixTime,
+) -> Result<Option<(Grant, IntrospectionResponse)>> {
+    let Some(grant) = living_grant_of(store, presented, keys, now)? else { return Ok(None) };
+    let user = store.find_user(grant.sub.as_deref().unwrap_or_default())?.filter(User::is_active);
+    let Some(user) = user else { return Ok(None) };
+    let response = IntrospectionResponse {
+        active: true,
+        scope: Some(grant.scope.clone()),
+        client_id: Some(grant.client_id.clone()),
+        username: Some(user.username),
+        token_type: None,
+        auth_time: grant.auth_time.map(|at| at.0),
+        exp: grant.expires_at.map(|end| end.0),
+        iat: grant.refresh.as_ref().map(|refresh| refresh.rotated_at.0),
+        sub: grant.sub.clone(),
+        aud: None,
+        iss: Some(issuer.to_owned()),
+        jti: None,
+        sid: grant.sid.clone(),
+        roles: None,
+        groups: None,
+    };
+    Ok(Some((grant, response)))
+}
+
+/// The live grant behind the *current* generation of a refresh token.
+fn living_grant_of(store: &mut dyn Store, presented: &str, keys: &ServerKeys, now: UnixTime) -> Result<Option<Grant>> {
+    let Some(token) = UnverifiedRefreshToken::parse(presented) else { return Ok(None) };
+    let Some(grant) = store.find_grant(token.grant_id)?.filter(|grant| grant.is_alive(now)) else { return Ok(None) };
+    let current = grant.refresh.as_ref().is_some_and(|state| token.generation == state.generation && token.is_genuine(&state.nonce, keys));
+    Ok(current.then_some(grant))
+}

@@ -1,0 +1,109 @@
+//! Sessions: one signed-in browser.
+
+use crate::context::{Audit, Cx};
+use crate::error::{Fault, Result};
+use crate::grant::Revocation;
+use crate::ids;
+use crate::store::{GrantsOf, Store};
+use crate::time::UnixTime;
+use crate::user::User;
+use propusk_crypto::{Secret, digest};
+use serde::{Deserialize, Serialize};
+
+/// A signed-in browser.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Session {
+    /// The digest of the cookie; the cookie itself is not kept.
+    #[serde(skip)]
+    pub cookie_digest: String,
+    /// The public identifier, as in the `sid` claim.
+    pub sid: String,
+    /// The person.
+    pub sub: String,
+    /// When the person last proved who they are.
+    pub auth_time: UnixTime,
+    /// How (RFC 8176): `["pwd"]`.
+    pub amr: Vec<String>,
+    /// When the session began.
+    pub created_at: UnixTime,
+    /// When it was used last; kept to the minute.
+    pub last_seen_at: UnixTime,
+    /// When it ends however often it is used.
+    pub expires_at: UnixTime,
+    /// When it was ended.
+    pub revoked_at: Option<UnixTime>,
+    /// The browser, as it called itself at sign-in (cut at 200 characters).
+    pub user_agent: Option<String>,
+    /// Where the sign-in came from.
+    pub address: Option<String>,
+}
+
+impl Session {
+    /// Whether the session still stands: not ended, not too old, not idle for too long.
+    pub fn is_alive(&self, now: UnixTime, idle_lifetime: i64) -> bool {
+        self.revoked_at.is_none() && now < self.expires_at && now.since(self.last_seen_at) < idle_lifetime
+    }
+}
+
+/// The session behind a cookie, while it is alive.
+pub fn find_alive(store: &mut dyn Store, cookie: &str, idle_lifetime: i64, now: UnixTime) -> Result<Option<Session>, Fault> {
+    Ok(store.find_session(&digest(cookie))?.filter(|session| session.is_alive(now, idle_lifetime)))
+}
+
+/// What is remembered of the browser that signs in.
+#[derive(Debug, Clone, Default)]
+pub struct Browser {
+    /// What it calls itself.
+    pub user_agent: Option<String>,
+    /// Where it comes from.
+    pub address: Option<String>,
+}
+
+/// Begins a session for `user`, or renews `previous` when it is the same person's. The cookie is a new one either way,
+/// so that one planted before the sign-in is worth nothing (session fixation); another person's session ends.
+pub fn start(cx: &mut Cx<'_>, user: &User, previous: Option<Session>, browser: Browser) -> Result<(Session, Secret)> {
+    let cookie = Secret::generate(cx.rng, "");
+    let cookie_digest = digest(cookie.expose());
+    if let Some(mut session) = previous {
+        if session.sub == user.sub && cx.store.renew_session(&session.sid, &cookie_digest, cx.now)? {
+            session.cookie_digest = cookie_digest;
+            session.auth_time = cx.now;
+            session.last_seen_at = cx.now;
+            return Ok((session, cookie));
+        }
+        end(cx, &session, Revocation::Logout)?;
+    }
+    let session = Session {
+        cookie_digest,
+        sid: ids::random(cx.rng),
+        sub: user.sub.clone(),
+        auth_time: cx.now,
+        amr: vec!["pwd".to_owned()],
+        created_at: cx.now,
+        last_seen_at: cx.now,
+        expires_at: cx.now.plus(cx.policy.session_absolute),
+        revoked_at: None,
+        user_agent: browser.user_agent,
+        address: browser.address,
+    };
+    cx.store.insert_session(&session)?;
+    Ok((session, cookie))
+}
+
+/// Ends a session and revokes its grants that do not outlive it; false when it had ended already.
+pub fn end(cx: &mut Cx<'_>, session: &Session, why: Revocation) -> Result<bool> {
+    if !cx.store.revoke_session(&session.sid, cx.now)? {
+        return Ok(false);
+    }
+    cx.store.revoke_grants(GrantsOf::Session(&session.sid), cx.now)?;
+    cx.audit(Audit::of("session_ended").sub(&session.sub).detail(format!("{}: {}", session.sid, why.as_str())))?;
+    Ok(true)
+}
+
+/// Signs a person out everywhere: all sessions end and all grants are revoked; how many sessions.
+pub fn end_all(cx: &mut Cx<'_>, sub: &str, why: Revocation) -> Result<usize> {
+    let ended = cx.store.revoke_sessions_of(sub, cx.now)?;
+    let revoked = cx.store.revoke_grants(GrantsOf::User(sub), cx.now)?.len();
+    cx.audit(Audit::of("signed_out_everywhere").sub(sub).detail(format!("{}: {ended} sessions, {revoked} grants", why.as_str())))?;
+    Ok(ended)
+}

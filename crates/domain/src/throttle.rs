@@ -1,0 +1,133 @@
+//! Slowing down password guessing without letting strangers lock anybody out.
+//!
+//! Three counters over the last two minutes: an account from one address, an account from everywhere, the accounts that
+//! one address has tried. An attempt is counted before the password is hashed, so a hundred parallel guesses count as a
+//! hundred. Beyond its threshold a counter demands a pause that doubles with each attempt up to a minute; two minutes
+//! after the guessing stops all counters are empty again.
+
+use crate::cause::Cause;
+use crate::ephemeral::Ephemeral;
+use crate::error::{Fault, Refusal, Result};
+use crate::time::UnixTime;
+use propusk_crypto::digest;
+use propusk_protocol::ErrorCode;
+
+/// When the pauses begin.
+#[derive(Debug, Clone, Copy)]
+pub struct Thresholds {
+    /// Attempts on one account from one address.
+    pub account_at_address: i64,
+    /// Attempts on one account from everywhere.
+    pub account: i64,
+    /// Accounts tried from one address.
+    pub address: i64,
+    /// The longest pause between two attempts, in seconds; at most a minute.
+    pub longest_pause: i64,
+}
+
+impl Default for Thresholds {
+    fn default() -> Self {
+        Self { account_at_address: 10, account: 25, address: 60, longest_pause: LONGEST_PAUSE }
+    }
+}
+
+/// Seconds of a counting window; an attempt counts in its own window and the next.
+const WINDOW: i64 = 60;
+
+/// The longest pause between two attempts, in seconds.
+const LONGEST_PAUSE: i64 = 60;
+
+/// An attempt that was let through, to be taken back when it succeeds.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    counters: [Counter; 3],
+    counted_address: bool,
+    at: UnixTime,
+}
+
+#[derive(Debug, Clone)]
+struct Counter {
+    key: String,
+    threshold: i64,
+}
+
+impl Counter {
+    fn window(&self, at: UnixTime) -> String {
+        format!("{}:{}", self.key, at.0.div_euclid(WINDOW))
+    }
+
+    /// Attempts in this window and the one before.
+    fn add(&self, store: &dyn Ephemeral, by: i64, now: UnixTime) -> Result<i64, Fault> {
+        let before = number(store.get(&self.window(now.plus(-WINDOW)), now)?);
+        Ok(before.max(0) + store.count(&self.window(now), by, 2 * WINDOW, now)?)
+    }
+
+    /// Seconds that still have to pass, for the `count`-th attempt.
+    fn pause(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<i64, Fault> {
+        let beyond = count - self.threshold;
+        if beyond <= 0 {
+            return Ok(0);
+        }
+        let wanted = 1_i64.checked_shl(u32::try_from(beyond - 1).unwrap_or(u32::MAX)).filter(|pause| (1..longest).contains(pause)).unwrap_or(longest);
+        let last = number(store.get(&format!("{}:last", self.key), now)?);
+        Ok((last + wanted - now.0).clamp(0, longest))
+    }
+
+    fn remember(&self, store: &dyn Ephemeral, now: UnixTime) -> Result<(), Fault> {
+        store.put(&format!("{}:last", self.key), now.0.to_string().as_bytes(), 2 * WINDOW, now)
+    }
+}
+
+fn number(bytes: Option<Vec<u8>>) -> i64 {
+    bytes.and_then(|bytes| std::str::from_utf8(&bytes).ok()?.parse().ok()).unwrap_or(0)
+}
+
+/// Counts an attempt and lets it through, or refuses it with the seconds to wait. Names are counted whether or not
+/// anybody has them, so that the answer tells nothing.
+pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: Thresholds, now: UnixTime) -> Result<Attempt> {
+    let account = digest(name_key);
+    let counter = |key: String, threshold| Counter { key, threshold };
+    let counters = [
+        counter(format!("login:both:{account}:{address}"), thresholds.account_at_address),
+        counter(format!("login:account:{account}"), thresholds.account),
+        counter(format!("login:address:{address}"), thresholds.address),
+    ];
+    let [both, everywhere, from_address] = &counters;
+    let here = both.add(store, 1, now)?;
+    let counts = [here, everywhere.add(store, 1, now)?, from_address.add(store, i64::from(here == 1), now)?];
+    let mut pause = 0;
+    for (counter, count) in counters.iter().zip(counts) {
+        pause = pause.max(counter.pause(store, count, thresholds.longest_pause.clamp(0, LONGEST_PAUSE), now)?);
+    }
+    for (counter, count) in counters.iter().zip(counts) {
+        // The clock of a pause starts anew with an attempt that was let through, not with each one that was turned away.
+        if pause == 0 && count >= counter.threshold {
+            counter.remember(store, now)?;
+        }
+    }
+    if pause > 0 {
+        return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
+            .expected(format!("at most {} attempts on an account from one address before pauses begin", thresholds.account_at_address))
+            .received(format!(
+                "{} attempts on the account from this address, {} from everywhere, {} accounts from this address",
+                counts[0], counts[1], counts[2]
+            ))
+            .retry_after(pause)
+            .into());
+    }
+    Ok(Attempt { counters, counted_address: here == 1, at: now })
+}
+
+/// The password was right: the failures in a row end here, and the attempt is not held against the address.
+pub fn succeeded(store: &dyn Ephemeral, attempt: &Attempt) -> Result<(), Fault> {
+    let [both, everywhere, from_address] = &attempt.counters;
+    for counter in [both, everywhere] {
+        for window in [attempt.at, attempt.at.plus(-WINDOW)] {
+            store.take(&counter.window(window), attempt.at)?;
+        }
+    }
+    if attempt.counted_address {
+        store.count(&from_address.window(attempt.at), -1, 2 * WINDOW, attempt.at)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! The refresh token grant (RFC 6749 §6) with rotation, reuse detection and safe retry (RFC 9700 §4.14.2).
+
+use super::authorization_code::active_user;
+use super::issue::{self, Issued};
+use crate::cause::Cause;
+use crate::client::RegisteredClient;
+use crate::context::{Audit, Cx};
+use crate::error::{Refusal, Result};
+use crate::grant::{Grant, Refresh, Revocation};
+use crate::refresh::{UnverifiedRefreshToken, derive};
+use crate::store::GrantsOf;
+use propusk_protocol::{ErrorCode, Scope};
+
+/// Answers the successor of a refresh token. The current one moves the grant on by a generation; the one before it,
+/// within the retry window, answers the same successor again, so that a lost response costs nobody a login; anything
+/// older is reuse and revokes the grant.
+pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>) -> Result<Issued> {
+    let token = UnverifiedRefreshToken::parse(presented).ok_or_else(|| unknown(client))?;
+    let grant = cx.store.find_grant(token.grant_id)?.ok_or_else(|| unknown(client))?;
+    let state = grant.refresh.clone().ok_or_else(|| unknown(client))?;
+    if !token.is_genuine(&state.nonce, cx.keys) {
+        return Err(unknown(client).into());
+    }
+    must_belong_to(&grant, client)?;
+    must_be_alive(cx, &grant, client)?;
+    let user = active_user(cx, &grant, client)?;
+    let scope = narrowed(&grant, client, scope)?;
+    let successor = advance(cx, client, &grant, &state, token.generation)?;
+    let refresh_token = derive(&grant, &state.nonce, successor, cx.keys)?;
+    Ok(issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token)))
+}
+
+fn unknown(client: &RegisteredClient) -> Refusal {
+    let refusal = Refusal::invalid_grant("The refresh token is not valid", Cause::RefreshUnknown);
+    refusal.client(client.id()).expected("a refresh token that this server issued").received("something else")
+}
+
+fn must_belong_to(grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
+    if grant.client_id == client.id() {
+        return Ok(());
+    }
+    let refusal = Refusal::invalid_grant("The refresh token is not valid", Cause::RefreshOfAnotherClient);
+    Err(refusal.client(client.id()).expected(&*grant.client_id).received(client.id()))
+}
+
+fn must_be_alive(cx: &Cx<'_>, grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
+    let refuse = |cause| Refusal::invalid_grant("The refresh token is not valid any more", cause).client(client.id());
+    if let Some(at) = grant.revoked_at {
+        return Err(refuse(Cause::GrantRevoked).expected("a live grant").received(format!("revoked at {at}")));
+    }
+    match grant.expires_at {
+        Some(end) if end <= cx.now => Err(refuse(Cause::GrantExpired).expected("a live grant").received(format!("expired at {end}"))),
+        _ => Ok(()),
+    }
+}
+
+/// The scope of the answer: what was granted, or less where the client asks for less (RFC 6749 §6).
+fn narrowed(grant: &Grant, client: &RegisteredClient, wanted: Option<&Scope>) -> Result<Scope, Refusal> {
+    match wanted {
+        None => Ok(grant.scope.clone()),
+        Some(wanted) if wanted.is_subset_of(&grant.scope) => Ok(wanted.clone()),
+        Some(wanted) => Err(Refusal::new(ErrorCode::InvalidScope, "The scope exceeds what was granted", Cause::ScopeNotAllowed)
+            .client(client.id())
+            .expected(grant.scope.to_string())
+            .received(wanted.to_string())),
+    }
+}
+
+/// Moves the grant on, or finds that it has been moved on already; the generation of the token to answer.
+fn advance(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Refresh, presented: i64) -> Result<i64> {
+    // A genuine token ahead of the row means a restored backup: it moves the row forward like the current one.
+    if presented >= state.generation {
+        if cx.store.advance_refresh(&grant.id, state.generation, presented + 1, cx.now)? {
+            let event = Audit::of("refresh_issued").client(client.id()).grant(&grant.id).detail(format!("generation {}", presented + 1));
+            cx.audit(with_sub(event, grant))?;
+            return Ok(presented + 1);
+        }
+        // Somebody else has moved it in this moment; what holds for a retry holds here.
+        let moved = cx.store.find_grant(&grant.id)?.filter(|now| now.is_alive(cx.now)).and_then(|grant| grant.refresh);
+        let state = moved.ok_or_else(|| unknown(client))?;
+        return retry(cx, client, grant, &state, presented);
+    }
+    retry(cx, client, grant, state, presented)
+}
+
+fn retry(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Refresh, presented: i64) -> Result<i64> {
+    let age = cx.now.since(state.rotated_at);
+    let window = cx.policy.refresh_retry_window;
+    if presented == state.generation - 1 && window > 0 && age <= window {
+        cx.audit(with_sub(Audit::of("refresh_retried").client(client.id()).grant(&grant.id), grant))?;
+        return Ok(state.generation);
+    }
+    cx.store.revoke_grants(GrantsOf::Id(&grant.id), cx.now)?;
+    let event = Audit::of("grant_revoked").client(client.id()).grant(&grant.id);
+    cx.audit(with_sub(event, grant).detail(format!(
+        "{}: generation {presented} came, {} is current since {age} s",
+        Revocation::RefreshReused.as_str(),
+        state.generation
+    )))?;
+    Err(Refusal::invalid_grant("The refresh token has been used already", Cause::RefreshReused)
+        .client(client.id())
+        .expected(format!("generation {}, or the one before it within {window} s", state.generation))
+        .received(format!("generation {presented}, {age} s after it was replaced"))
+        .into())
+}
+
+fn with_sub<'a>(event: Audit<'a>, grant: &'a Grant) -> Audit<'a> {
+    match &grant.sub {
+        Some(sub) => event.sub(sub),
+        None => event,
+    }
+}

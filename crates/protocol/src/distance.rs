@@ -1,0 +1,78 @@
+//! How far two texts are apart, for "the nearest registered value is …".
+
+/// Characters compared beyond the common beginning and end. Strangers choose one of the texts, so the work is bounded:
+/// at most 128 × 128 steps a pair.
+const WINDOW: usize = 128;
+
+/// Levenshtein distance in characters; exact unless the differing parts are longer than 128, and then an upper bound's
+/// estimate that still grows with the difference.
+pub(crate) fn distance(left: &str, right: &str) -> usize {
+    let left: Vec<char> = left.chars().collect();
+    let right: Vec<char> = right.chars().collect();
+    let prefix = common(left.iter(), right.iter());
+    let (left, right) = (tail(&left, prefix), tail(&right, prefix));
+    let suffix = common(left.iter().rev(), right.iter().rev());
+    let (left, right) = (head(left, left.len() - suffix), head(right, right.len() - suffix));
+    let beyond = left.len().saturating_sub(WINDOW).max(right.len().saturating_sub(WINDOW));
+    beyond + levenshtein(head(left, WINDOW), head(right, WINDOW))
+}
+
+/// How many characters both texts begin with.
+pub(crate) fn common_prefix(left: &str, right: &str) -> usize {
+    common(left.chars(), right.chars())
+}
+
+fn common<T: PartialEq>(left: impl Iterator<Item = T>, right: impl Iterator<Item = T>) -> usize {
+    left.zip(right).take_while(|(a, b)| a == b).count()
+}
+
+fn head(text: &[char], length: usize) -> &[char] {
+    text.get(..length).unwrap_or(text)
+}
+
+fn tail(text: &[char], start: usize) -> &[char] {
+    text.get(start..).unwrap_or_default()
+}
+
+fn levenshtein(left: &[char], right: &[char]) -> usize {
+    let mut row: Vec<usize> = (1..=right.len()).collect();
+    for (done, a) in left.iter().enumerate() {
+        let (mut diagonal, mut before) = (done, done + 1);
+        for (cell, b) in row.iter_mut().zip(right) {
+            let above = *cell;
+            before = (diagonal + usize::from(a != b)).min(above + 1).min(before + 1);
+            diagonal = above;
+            *cell = before;
+        }
+    }
+    row.last().copied().unwrap_or(left.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances_are_those_of_the_textbook() {
+        let table = [
+            ("", "", 0),
+            ("", "abc", 3),
+            ("abc", "", 3),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("same", "same", 0),
+            ("aaa", "aaaa", 1),
+            ("дом", "том", 1),
+        ];
+        for (left, right, expected) in table {
+            assert_eq!(distance(left, right), expected, "{left} {right}");
+            assert_eq!(distance(right, left), expected, "{right} {left}");
+        }
+    }
+
+    #[test]
+    fn long_differences_still_count() {
+        assert!(distance(&"a".repeat(2048), &"b".repeat(2048)) >= 2048);
+        assert!(distance("x", &"b".repeat(2048)) > distance("x", &"b".repeat(500)));
+    }
+}

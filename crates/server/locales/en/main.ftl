@@ -1,0 +1,115 @@
+# Words of the pages. Every message stands in both languages; a test compares the two files.
+
+brand-name = Propusk
+field-destination = Going to
+field-person = Signed in as
+
+## Sign-in
+
+login-title = Sign in to continue to { $client }
+login-heading = Sign in to continue
+login-username = Username or e-mail
+login-password = Password
+login-submit = Sign in
+login-cancel = Cancel
+
+notice-expired = This page had been open for too long, so signing in starts again. Please enter your name and password once more.
+notice-cookie-lost = Your browser no longer had the cookie of this page, so signing in starts again. Please enter your name and password once more.
+notice-cookies-blocked = Your browser does not keep cookies for this site. Allow them, then try again.
+notice-wrong-credentials = The name or the password is not right. Check both and try again.
+notice-throttled-seconds = { $count ->
+    [one] Too many attempts. Try again in { $count } second.
+   *[other] Too many attempts. Try again in { $count } seconds.
+}
+notice-throttled-minutes = { $count ->
+    [one] Too many attempts. Try again in { $count } minute.
+   *[other] Too many attempts. Try again in { $count } minutes.
+}
+notice-busy = Many people are signing in at this moment. Wait a few seconds and try again.
+notice-reauthenticate = Please enter your password again to confirm that it is you.
+notice-stale = Some time has passed since you came here. If the application does not let you in afterwards, start again from there.
+
+## Consent
+
+consent-heading = Allow access to your account?
+consent-lead = If you allow it, { $client } will be able to:
+consent-note = Your answer is remembered for this application.
+consent-allow = Allow
+consent-deny = Do not allow
+consent-other-account = Not you? Sign in as someone else
+
+scope-openid = recognise you when you come back
+scope-profile = see your name, picture and other details of your profile
+scope-email = see your e-mail address
+scope-address = see your postal address
+scope-phone = see your phone number
+scope-roles = see which roles you have in this community
+scope-groups = see which groups you belong to
+scope-offline-access = keep this access while you are away
+scope-other = use the permission “{ $scope }”
+
+## Signing out
+
+logout-heading = Do you want to sign out?
+logout-lead = You will be signed out in this browser. Applications that you have already opened may keep you signed in until you leave them too.
+logout-confirm = Sign out
+logout-cancel = Stay signed in
+
+logged-out-heading = You are signed out
+logged-out-lead = You can close this page now.
+logged-out-again = Sign in again
+
+## Sending the answer on
+
+form-post-heading = Taking you to the application
+form-post-lead = This takes a moment.
+form-post-button-lead = Your browser does not run scripts here. Press the button to go on.
+form-post-button = Continue
+
+## Home
+
+home-heading-in = You are signed in
+home-lead-in = Applications that use this sign-in will let you in without a password.
+home-heading-out = You are not signed in
+home-lead-out = Sign in once, and the applications that use this sign-in will let you in.
+home-sign-in = Sign in
+home-sign-out = Sign out
+
+## Errors
+
+error-code-label = Error code
+error-reference-label = Reference
+error-report = If it happens again, tell the people who run this site the reference below.
+error-restart = Start again
+error-home = Go to the start page
+
+error-unknown-client-heading = This application is not known here
+error-unknown-client-hint = The link that brought you here names an application that nobody has registered. Go back to the application and tell those who run it.
+error-disabled-client-heading = This application is switched off
+error-disabled-client-hint = Those who run this site do not let this application sign people in at the moment.
+error-redirect-uri-mismatch-heading = The way back to the application does not match
+error-redirect-uri-mismatch-hint = To keep your account safe you are not sent to an address that was not registered. You did nothing wrong: the settings of the application have to be corrected.
+error-redirect-uri-missing-heading = The way back to the application is missing
+error-redirect-uri-missing-hint = The application did not say where to send you after signing in. Its settings have to be corrected.
+error-invalid-request-heading = The request could not be understood
+error-invalid-request-hint = Something in the link is missing or damaged. Go back to the application and start from there.
+error-flow-broken-heading = This sign-in cannot be continued
+error-flow-broken-hint = The link is incomplete, too old or already used. Go back to the application and start from there.
+error-csrf-heading = This page has to be opened again
+error-csrf-hint = The form came from another page or from an old one, so nothing was changed. Start again, and it will work.
+error-throttled-heading = Too many attempts
+error-throttled-hint = Wait a little and try again.
+error-server-error-heading = Something went wrong on our side
+error-server-error-hint = Nothing that you did is at fault. Try again in a minute.
+error-temporarily-unavailable-heading = The service is not available for a moment
+error-temporarily-unavailable-hint = Nothing was lost. Try again in a minute.
+error-not-found-heading = There is no such page
+error-not-found-hint = Check the address, or begin at the start page.
+error-method-not-allowed-heading = This page cannot be used in that way
+error-method-not-allowed-hint = Open it as a link, or go back to the application and start from there.
+error-too-large-heading = The request is too large
+error-too-large-hint = More was sent than this page accepts. Go back to the application and start from there.
+error-access-denied-heading = Access was refused
+error-access-denied-hint = You may not open this with the account that you used.
+error-other-heading = This did not work
+error-other-hint = Go back to the application and start from there.

@@ -1,0 +1,22 @@
+//! Access tokens that come back to us: verified against the keys of now, which are read again for an unknown `kid`.
+
+use crate::state::AppState;
+use propusk_domain::access_token::verify;
+use propusk_domain::{Cause, Refusal, Result, UnixTime};
+use propusk_protocol::AccessTokenClaims;
+
+/// The claims of a token that this server signed and that has not expired. Whether its grant lives is another question.
+pub(crate) async fn verified(state: &AppState, token: &str, now: UnixTime) -> Result<AccessTokenClaims> {
+    match verify(token, &state.keys().ring, &state.policy, now) {
+        Ok(claims) => Ok(claims),
+        Err(refusal) if has_unknown_key(&refusal) && state.may_reload_keys() => {
+            state.blocking(|state| state.reload_keys()).await??;
+            Ok(verify(token, &state.keys().ring, &state.policy, now)?)
+        }
+        Err(refusal) => Err(refusal.into()),
+    }
+}
+
+fn has_unknown_key(refusal: &Refusal) -> bool {
+    refusal.detail.cause == Cause::TokenUnknownKey
+}

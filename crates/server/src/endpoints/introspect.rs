@@ -1,0 +1,56 @@
+//! `POST /oauth/introspect` (RFC 7662).
+
+use super::{authenticated, fresh_json};
+use crate::bearer::verified;
+use crate::extract::form::Form;
+use crate::state::AppState;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use propusk_domain::access_token::{Standing, must_stand};
+use propusk_domain::client::Client;
+use propusk_domain::{Error, Result, UnixTime, introspect};
+use propusk_protocol::{AccessTokenClaims, IntrospectionRequest, IntrospectionResponse};
+
+/// Says what a token is worth now.
+pub(crate) async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
+    let now = state.now();
+    match run(&state, &request, form, now).await {
+        Ok(response) => fresh_json(&response),
+        Err(error) => state.report("introspect", error, now).json(),
+    }
+}
+
+async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime) -> Result<IntrospectionResponse> {
+    let (params, client) = authenticated(state, request, form, now).await?;
+    introspect::allow(&client.client)?;
+    let wanted = IntrospectionRequest::parse(&params)?;
+    match verified(state, &wanted.token, now).await {
+        Ok(claims) => access_token(state, &client.client, &claims, now).await,
+        Err(Error::Refused(_)) => refresh_token(state, &client.client, wanted.token, now).await,
+        Err(fault) => Err(fault),
+    }
+}
+
+async fn access_token(state: &AppState, asking: &Client, claims: &AccessTokenClaims, now: UnixTime) -> Result<IntrospectionResponse> {
+    let standing = state.standing(claims, now).await?;
+    let judged = Standing {
+        client: standing.client.as_deref().map(|client| &client.client),
+        grant: standing.grant.as_deref(),
+        user: standing.user.as_deref(),
+        denied: state.caches.is_denied(&claims.jti, now),
+    };
+    let dead = must_stand(claims, &judged, now).is_err() || !introspect::may_see(asking, &claims.client_id);
+    Ok(match standing.client {
+        Some(owner) if !dead => introspect::access_token(claims, standing.user.as_deref(), &owner),
+        _ => IntrospectionResponse::inactive(),
+    })
+}
+
+async fn refresh_token(state: &AppState, asking: &Client, token: String, now: UnixTime) -> Result<IntrospectionResponse> {
+    if propusk_domain::refresh::UnverifiedRefreshToken::parse(&token).is_none() {
+        return Ok(IntrospectionResponse::inactive());
+    }
+    let found = state.read(now, move |cx| introspect::refresh_token(cx.store, &token, cx.keys, &cx.policy.issuer, cx.now)).await?;
+    let seen = found.filter(|(grant, _)| introspect::may_see(asking, &grant.client_id));
+    Ok(seen.map_or_else(IntrospectionResponse::inactive, |(_, response)| response))
+}

@@ -1,0 +1,34 @@
+//! `POST /oauth/token` (RFC 6749 §3.2).
+
+use super::{authenticated, fresh_json};
+use crate::extract::form::Form;
+use crate::state::AppState;
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use propusk_domain::token::{allow_grant, client_credentials, exchange};
+use propusk_domain::{Result, UnixTime};
+use propusk_protocol::{TokenRequest, TokenResponse};
+
+/// Exchanges a grant for tokens.
+pub(crate) async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
+    let now = state.now();
+    match run(&state, &request, form, now).await {
+        Ok(response) => fresh_json(&response),
+        Err(error) => state.report("token", error, now).json(),
+    }
+}
+
+async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime) -> Result<TokenResponse> {
+    let (params, client) = authenticated(state, request, form, now).await?;
+    let wanted = TokenRequest::parse(&params)?;
+    let grant_type = wanted.grant_type();
+    let issued = if let TokenRequest::ClientCredentials { scope } = &wanted {
+        allow_grant(&client.client, &wanted)?;
+        state.client_token_issued(client.id());
+        client_credentials::issue(&client, scope.as_ref(), &state.rng, now, &state.policy)?
+    } else {
+        state.write(now, move |cx| exchange(cx, &client, &wanted)).await?
+    };
+    state.metrics.token(grant_type);
+    Ok(issued.sign(&state.keys().ring)?)
+}

@@ -1,0 +1,58 @@
+//! Paths that nobody serves and methods that an endpoint does not answer: programs get JSON, people a page.
+
+use crate::extract::header;
+use crate::pages;
+use crate::pages::view::ErrorKind;
+use crate::state::AppState;
+use actix_web::http::header::{ACCEPT, ALLOW, HeaderValue};
+use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
+use propusk_domain::{Cause, Refusal};
+use propusk_protocol::ErrorCode;
+use propusk_protocol::discovery::nearest_path;
+use serde_json::json;
+
+/// No such path; names the nearest one.
+pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    let now = state.now();
+    let base = state.settings.issuer_path();
+    let path = request.path();
+    let nearest = format!("{base}{}", nearest_path(path.strip_prefix(base).unwrap_or(path)));
+    let refusal = Refusal::new(ErrorCode::NotFound, "There is nothing at this path", Cause::WrongPath)
+        .expected("a documented path")
+        .received(path)
+        .nearest(Some(nearest.clone()))
+        .fix(format!("use {}{}", state.settings.origin(), nearest));
+    let reported = state.report("unknown", refusal.into(), now);
+    if prefers_a_page(&request) {
+        return pages::error::page(&state, &request, &reported, ErrorKind::NotFound, None);
+    }
+    let mut response = HttpResponse::NotFound().json(json!({
+        "error": reported.code.as_str(),
+        "error_description": reported.description,
+        "error_reference": reported.reference,
+        "nearest": nearest,
+    }));
+    response.head_mut().reason = Some(reported.code.as_str());
+    response
+}
+
+/// The path exists, the method does not: 405 with `Allow` (RFC 9110 §15.5.6).
+pub(crate) fn method(state: &AppState, request: &HttpRequest, endpoint: &'static str, allow: &'static str, page: bool) -> HttpResponse {
+    let refusal = Refusal::new(ErrorCode::MethodNotAllowed, "This endpoint does not answer this method", Cause::WrongMethod)
+        .expected(allow)
+        .received(request.method().as_str());
+    let reported = state.report(endpoint, refusal.into(), state.now());
+    let mut response = if page && prefers_a_page(request) {
+        pages::error::page(state, request, &reported, ErrorKind::MethodNotAllowed, None)
+    } else {
+        reported.json()
+    };
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}
+
+/// A browser's navigation asks for HTML by name; programs ask for JSON or anything.
+fn prefers_a_page(request: &HttpRequest) -> bool {
+    header(request, ACCEPT).is_some_and(|accept| accept.contains("text/html"))
+}

@@ -1,0 +1,26 @@
+//! The HTTP surface: settings, endpoints, pages, background tasks. It knows HTTP and no rule.
+
+mod bearer;
+mod bridge;
+pub mod cache;
+pub mod clock;
+mod endpoints;
+mod error;
+mod extract;
+pub mod instance;
+mod lookup;
+pub mod metrics;
+mod middleware;
+pub mod pages;
+mod password;
+mod refusals;
+mod routes;
+pub mod serve;
+pub mod settings;
+mod state;
+mod tasks;
+pub mod telemetry;
+
+pub use instance::Instance;
+pub use serve::serve;
+pub use settings::Settings;

@@ -1,0 +1,52 @@
+//! Checking a password: count the attempt, read, hash outside every transaction behind as many permits as cores.
+
+use crate::state::AppState;
+use propusk_crypto::Verdict;
+use propusk_domain::throttle::{admit, succeeded};
+use propusk_domain::user::{User, name_key};
+use propusk_domain::{Cause, Fault, Refusal, Result, UnixTime, login};
+use propusk_protocol::ErrorCode;
+
+/// Somebody whose password was right.
+pub(crate) struct Checked {
+    /// The person, as read before the hash was computed.
+    pub user: User,
+    /// A new hash, when the parameters were raised since the old one was made.
+    pub rehashed: Option<String>,
+}
+
+/// Refuses a wrong password, an unknown or disabled person, a throttled attempt and a full queue.
+pub(crate) async fn check(state: &AppState, username: &str, password: &str, address: &str, now: UnixTime) -> Result<Checked> {
+    let (name, address) = (username.to_owned(), address.to_owned());
+    let (attempt, user) = state
+        .blocking(move |state| {
+            let attempt = admit(state.ephemeral.as_ref(), &name_key(&name), &address, state.settings.login.thresholds(), now)?;
+            let user = state.db.read(|store| login::find(store, &name))?;
+            Ok::<_, propusk_domain::Error>((attempt, user))
+        })
+        .await??;
+    let stored = user.as_ref().and_then(|user| user.password_hash.clone());
+    let (verdict, rehashed) = hash(state, password.to_owned(), stored).await?;
+    let user = login::judge(username, user, verdict)?;
+    state.blocking(move |state| succeeded(state.ephemeral.as_ref(), &attempt)).await??;
+    Ok(Checked { user, rehashed })
+}
+
+/// Nobody of that name costs the same time as somebody: `verify` computes a hash in either case.
+async fn hash(state: &AppState, password: String, stored: Option<String>) -> Result<(Verdict, Option<String>)> {
+    let Some(_ticket) = state.enter_hash_queue() else {
+        let public = "Too many sign-ins at the moment, try again";
+        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
+    };
+    let _permit = state.hash_permits.acquire().await.map_err(|error| Fault::broken(error))?;
+    state
+        .blocking(move |state| {
+            let verdict = state.hasher.verify(&password, stored.as_deref());
+            let rehashed = match verdict {
+                Verdict::Right { rehash: true } => Some(state.hasher.hash(&password, &state.rng)?),
+                _ => None,
+            };
+            Ok((verdict, rehashed))
+        })
+        .await?
+}

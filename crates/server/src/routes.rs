@@ -1,0 +1,128 @@
+//! The URL table.
+
+use crate::endpoints::{discovery, health, introspect, revoke, token, unknown, userinfo};
+use crate::middleware::cors::public_clients;
+use crate::pages::{assets, authorize, consent, home, login, logout};
+use crate::state::AppState;
+use actix_web::middleware::from_fn;
+use actix_web::web::{Data, ServiceConfig, get, head, post, resource, scope, to};
+use actix_web::{HttpRequest, HttpResponse, Resource};
+
+/// Everything under the path of the issuer, plus the places that do not move with it.
+pub(crate) fn configure(config: &mut ServiceConfig, base: &str) {
+    // RFC 8414 §3.1 puts the well-known part between host and path; probes look at the root.
+    if !base.is_empty() {
+        let inserted = format!("/.well-known/oauth-authorization-server{base}");
+        config.service(readable(&inserted, "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)));
+        config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
+        config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
+    }
+    config.service(scope(base).configure(table).default_service(to(unknown::path)));
+    config.default_service(to(unknown::path));
+}
+
+fn table(config: &mut ServiceConfig) {
+    config
+        .service(
+            page("/oauth/authorize", "authorize", "GET, HEAD, POST")
+                .route(get().to(authorize::get))
+                .route(head().to(authorize::get))
+                .route(post().to(authorize::post)),
+        )
+        .service(endpoint("/oauth/token", "token", "POST").route(post().to(token::post)).wrap(from_fn(public_clients)))
+        .service(
+            endpoint("/oauth/userinfo", "userinfo", "GET, POST")
+                .route(get().to(userinfo::any))
+                .route(post().to(userinfo::any))
+                .wrap(from_fn(public_clients)),
+        )
+        .service(
+            endpoint("/oauth/userinfo/{client_id}", "userinfo", "GET, POST")
+                .route(get().to(userinfo::of_client))
+                .route(post().to(userinfo::of_client))
+                .wrap(from_fn(public_clients)),
+        )
+        .service(
+            endpoint("/me", "userinfo", "GET, POST").route(get().to(userinfo::any)).route(post().to(userinfo::any)).wrap(from_fn(public_clients)),
+        )
+        .service(endpoint("/oauth/introspect", "introspect", "POST").route(post().to(introspect::post)))
+        .service(endpoint("/oauth/revoke", "revoke", "POST").route(post().to(revoke::post)).wrap(from_fn(public_clients)))
+        .service(readable("/oauth/jwks", "jwks").route(get().to(discovery::jwks)).route(head().to(discovery::jwks)))
+        .service(
+            page("/oauth/logout", "logout", "GET, HEAD, POST")
+                .route(get().to(logout::endpoint_get))
+                .route(head().to(logout::endpoint_get))
+                .route(post().to(logout::endpoint_post)),
+        )
+        .service(
+            readable("/.well-known/openid-configuration", "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)),
+        )
+        .service(
+            readable("/.well-known/oauth-authorization-server", "discovery")
+                .route(get().to(discovery::metadata))
+                .route(head().to(discovery::metadata)),
+        )
+        .service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)))
+        .service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)))
+        .service(page("/login", "login", "GET, HEAD, POST").route(get().to(login::get)).route(head().to(login::get)).route(post().to(login::post)))
+        .service(
+            page("/consent", "consent", "GET, HEAD, POST")
+                .route(get().to(consent::get))
+                .route(head().to(consent::get))
+                .route(post().to(consent::post)),
+        )
+        .service(
+            page("/logout", "logout", "GET, HEAD, POST")
+                .route(get().to(logout::page_get))
+                .route(head().to(logout::page_get))
+                .route(post().to(logout::page_post)),
+        )
+        .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
+        .service(readable("/assets/{name}", "assets").route(get().to(assets::get)).route(head().to(assets::get)))
+        .service(page("/", "home", "GET, HEAD").route(get().to(home::get)).route(head().to(home::get)))
+        .service(page("", "home", "GET, HEAD").route(get().to(home::get)).route(head().to(home::get)));
+}
+
+/// A resource that programs post to.
+fn endpoint(path: &str, name: &'static str, allow: &'static str) -> Resource {
+    with_methods(path, name, allow, false)
+}
+
+/// A resource that anybody may read.
+fn readable(path: &str, name: &'static str) -> Resource {
+    with_methods(path, name, "GET, HEAD", false)
+}
+
+/// A resource that people look at.
+fn page(path: &str, name: &'static str, allow: &'static str) -> Resource {
+    with_methods(path, name, allow, true)
+}
+
+fn with_methods(path: &str, name: &'static str, allow: &'static str, is_page: bool) -> Resource {
+    resource(path).default_service(to(move |state: Data<AppState>, request: HttpRequest| async move {
+        let response: HttpResponse = unknown::method(&state, &request, name, allow, is_page);
+        response
+    }))
+}
+
+/// The name under which a path is counted and logged; no text from outside becomes a label.
+pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
+    let path = path.strip_prefix(base).unwrap_or(path);
+    match path {
+        "/oauth/authorize" => "authorize",
+        "/oauth/token" => "token",
+        "/oauth/userinfo" | "/me" => "userinfo",
+        "/oauth/introspect" => "introspect",
+        "/oauth/revoke" => "revoke",
+        "/oauth/jwks" => "jwks",
+        "/oauth/logout" | "/logout" | "/logged-out" => "logout",
+        "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => "discovery",
+        "/healthz" | "/readyz" => "health",
+        "/login" => "login",
+        "/consent" => "consent",
+        "/" | "" => "home",
+        _ if path.starts_with("/oauth/userinfo/") => "userinfo",
+        _ if path.starts_with("/assets/") => "assets",
+        _ => "unknown",
+    }
+}

@@ -1,0 +1,55 @@
+//! `[log]` and `[metrics]`.
+
+use std::net::SocketAddr;
+
+use serde::Serialize;
+use tracing_subscriber::EnvFilter;
+
+use super::section::Section;
+
+/// The form and the depth of the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct LogSettings {
+    /// The form of a line.
+    pub format: LogFormat,
+    /// A level (`info`), or directives with targets (`info,propusk_server=debug`).
+    pub level: String,
+}
+
+/// The form of a log line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people on a terminal, JSON elsewhere.
+    Auto,
+    /// For people.
+    Human,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Prometheus metrics.
+#[derive(Debug, Clone, Serialize)]
+pub struct MetricsSettings {
+    /// A listener of their own; `None` opens none.
+    pub listen: Option<SocketAddr>,
+}
+
+impl LogSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        let format = match section.one_of("format", &["auto", "human", "json"], "auto").as_str() {
+            "human" => LogFormat::Human,
+            "json" => LogFormat::Json,
+            _ => LogFormat::Auto,
+        };
+        let expected = "a level like info, or directives like info,propusk_server=debug";
+        let level = section.parsed("level", expected, |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()));
+        Self { format, level: level.unwrap_or_else(|| "info".to_owned()) }
+    }
+}
+
+impl MetricsSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { listen: section.parsed("listen", "an address and a port like 127.0.0.1:9090", |text| text.parse().ok()) }
+    }
+}

@@ -1,0 +1,211 @@
+//! What a running server holds: one small clonable handle, built once, no statics.
+
+use crate::cache::Caches;
+use crate::clock::Clock;
+use crate::instance::Instance;
+use crate::metrics::Metrics;
+use crate::pages::brand::{Brand, brand_css};
+use crate::pages::i18n::Locale;
+use crate::refusals::RefusalSink;
+use crate::settings::Settings;
+use actix_web::web::Bytes;
+use arc_swap::ArcSwap;
+use propusk_crypto::{MasterKey, PasswordHasher, SystemRandom};
+use propusk_domain::ephemeral::Ephemeral;
+use propusk_domain::keys::ServerKeys;
+use propusk_domain::token::issue::ACR_PASSWORD;
+use propusk_domain::{Fault, Policy, UnixTime};
+use propusk_protocol::Metadata;
+use propusk_storage::Database;
+use std::collections::HashMap;
+use std::ops::Deref;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+
+/// The handle.
+#[derive(Clone)]
+pub struct AppState(Arc<Inner>);
+
+impl Deref for AppState {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+/// What the handle refers to.
+pub struct Inner {
+    /// What the operator has set.
+    pub settings: Arc<Settings>,
+    /// Lifetimes and limits.
+    pub policy: Arc<Policy>,
+    /// The database.
+    pub db: Database,
+    /// The ephemeral store.
+    pub ephemeral: Arc<dyn Ephemeral>,
+    /// What keys are sealed with.
+    pub master: MasterKey,
+    /// What is cached.
+    pub caches: Caches,
+    /// Randomness.
+    pub rng: SystemRandom,
+    /// Password hashing.
+    pub hasher: PasswordHasher,
+    /// As many permits as passwords may be hashed at once.
+    pub hash_permits: Semaphore,
+    /// How many sign-ins wait for a permit.
+    pub hash_waiting: AtomicUsize,
+    /// Where refusals go.
+    pub refusals: RefusalSink,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// The community's look.
+    pub brand: Brand,
+    /// Its stylesheet.
+    pub brand_css: Bytes,
+    /// The language where nobody says.
+    pub locale: Locale,
+    /// The discovery document, serialised once.
+    pub discovery: Document,
+    clock: Arc<dyn Clock>,
+    keys: ArcSwap<ServerKeys>,
+    jwks: ArcSwap<Document>,
+    keys_read: Mutex<Option<Instant>>,
+    seen: Mutex<HashMap<String, UnixTime>>,
+    issued: Mutex<HashMap<String, u64>>,
+}
+
+/// A document that is served as it stands.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The JSON text.
+    pub body: Bytes,
+    /// Its strong entity tag, quotes included.
+    pub etag: String,
+}
+
+impl Document {
+    fn of(value: &impl serde::Serialize) -> Result<Self, Fault> {
+        let text = serde_json::to_string(value).map_err(Fault::broken)?;
+        let etag = format!("\"{}\"", propusk_crypto::digest(&text).chars().take(22).collect::<String>());
+        Ok(Self { body: Bytes::from(text), etag })
+    }
+}
+
+/// How often keys are read again because of an unknown `kid`.
+const KEYS_READ_AT_MOST: Duration = Duration::from_secs(1);
+
+impl AppState {
+    /// Builds the state of a server over an opened installation.
+    pub fn new(instance: Instance, ephemeral: Arc<dyn Ephemeral>) -> Result<Self, Fault> {
+        let Instance { settings, db, keys, master, policy, rng, clock } = instance;
+        let brand = Brand::new(settings.brand.name.as_deref(), settings.brand.logo_url.as_deref(), settings.brand.accent.as_deref())
+            .map_err(|problems| Fault::broken(problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")))?;
+        let permits = settings.password.permits();
+        let jwks = Document::of(&keys.ring.jwks(clock.now().0))?;
+        Ok(Self(Arc::new(Inner {
+            discovery: Document::of(&Metadata::new(&policy.issuer, &[ACR_PASSWORD]))?,
+            hasher: PasswordHasher::new(settings.password.params(), permits)?,
+            hash_permits: Semaphore::new(permits),
+            hash_waiting: AtomicUsize::new(0),
+            refusals: RefusalSink::default(),
+            metrics: Metrics::new(),
+            brand_css: Bytes::from(brand_css(&brand)),
+            brand,
+            locale: Locale::from_tag(&settings.locale).unwrap_or(Locale::En),
+            caches: Caches::default(),
+            jwks: ArcSwap::from_pointee(jwks),
+            keys: ArcSwap::new(keys),
+            keys_read: Mutex::new(None),
+            seen: Mutex::default(),
+            issued: Mutex::default(),
+            settings,
+            policy,
+            db,
+            ephemeral,
+            master,
+            rng,
+            clock,
+        })))
+    }
+}
+
+impl Inner {
+    /// The one time of a request: to be asked once.
+    pub fn now(&self) -> UnixTime {
+        self.clock.now()
+    }
+
+    /// The keys as they are now.
+    pub fn keys(&self) -> Arc<ServerKeys> {
+        self.keys.load_full()
+    }
+
+    /// The key set document as it is now.
+    pub fn jwks(&self) -> Arc<Document> {
+        self.jwks.load_full()
+    }
+
+    /// Reads the keys again.
+    pub fn reload_keys(&self) -> Result<(), Fault> {
+        let rows = self.db.read(|store| Ok(store.list_keys()?)).map_err(crate::error::fault)?;
+        let keys = propusk_domain::keys::unseal(&rows, &self.master)?;
+        self.jwks.store(Arc::new(Document::of(&keys.ring.jwks(self.now().0))?));
+        self.keys.store(Arc::new(keys));
+        Ok(())
+    }
+
+    /// Whether an unknown `kid` may make this process read the keys again: at most once a second.
+    pub fn may_reload_keys(&self) -> bool {
+        let mut last = self.keys_read.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = last.is_none_or(|last| last.elapsed() >= KEYS_READ_AT_MOST);
+        if due {
+            *last = Some(Instant::now());
+        }
+        due
+    }
+
+    /// A session was used; written later, off the request path.
+    pub fn session_seen(&self, sid: &str, now: UnixTime) {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned(), now);
+    }
+
+    /// The sessions that were used since this was asked last.
+    pub fn take_seen(&self) -> HashMap<String, UnixTime> {
+        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A client was given a token of its own; counted, not recorded one by one.
+    pub fn client_token_issued(&self, client_id: &str) {
+        let mut issued = self.issued.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = issued.get_mut(client_id) {
+            *count += 1;
+        } else {
+            issued.insert(client_id.to_owned(), 1);
+        }
+    }
+
+    /// (client, tokens of its own) since this was asked last.
+    pub fn take_issued(&self) -> HashMap<String, u64> {
+        std::mem::take(&mut *self.issued.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Whether another sign-in may wait for its password to be hashed.
+    pub fn enter_hash_queue(&self) -> Option<HashTicket<'_>> {
+        let waiting = self.hash_waiting.fetch_add(1, Ordering::AcqRel);
+        let ticket = HashTicket(&self.hash_waiting);
+        (waiting < self.settings.password.queue + self.settings.password.permits()).then_some(ticket)
+    }
+}
+
+/// A place in the queue for password hashing; given back on drop.
+pub struct HashTicket<'a>(&'a AtomicUsize);
+
+impl Drop for HashTicket<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::AcqRel);
+    }
+}

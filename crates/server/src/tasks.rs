@@ -1,0 +1,222 @@
+//! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
+//! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
+
+use crate::error::fault;
+use crate::state::AppState;
+use propusk_domain::records::{AuditEvent, ChangeKind};
+use propusk_domain::{Cx, Fault, UnixTime, ids, keys};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// How often changes that other processes made are looked for.
+const WATCH: Duration = Duration::from_millis(250);
+
+/// How often refusals are written.
+const REFUSALS: Duration = Duration::from_millis(100);
+
+/// How often used sessions and counted tokens are written.
+const NOTES: Duration = Duration::from_secs(10);
+
+/// How often rows that have had their time are removed.
+const SWEEP: Duration = Duration::from_secs(60);
+
+/// Between two batches of the sweeper, so that a sign-in never waits for it.
+const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// The running threads.
+pub(crate) struct Tasks {
+    stop: Arc<Stop>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Stop {
+    asked: AtomicBool,
+    lock: Mutex<()>,
+    wake: Condvar,
+}
+
+impl Stop {
+    fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// Waits, unless the end comes first; whether to go on.
+    fn wait(&self, time: Duration) -> bool {
+        let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.is_asked() {
+            drop(self.wake.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner));
+        }
+        !self.is_asked()
+    }
+
+    fn ask(&self) {
+        let _guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
+        self.asked.store(true, Ordering::Release);
+        self.wake.notify_all();
+    }
+}
+
+impl Tasks {
+    /// Starts all of them. Fails when the state of changes cannot be read.
+    pub(crate) fn start(state: &AppState) -> Result<Self, Fault> {
+        let stop = Arc::new(Stop::default());
+        let watcher = Watcher::new(state.clone())?;
+        let spawn = |name: &str, work: Box<dyn FnOnce(&Stop) + Send>| {
+            let stop = Arc::clone(&stop);
+            std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
+        };
+        let (refusing, noting, sweeping) = (state.clone(), state.clone(), state.clone());
+        let threads = vec![
+            spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
+            spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
+            spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
+            spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
+        ];
+        Ok(Self { stop, threads })
+    }
+
+    /// Ends them; what was noted is written first.
+    pub(crate) fn stop(self) {
+        self.stop.ask();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a background thread had panicked");
+            }
+        }
+    }
+}
+
+/// Follows the table of changes.
+struct Watcher {
+    state: AppState,
+    seen: i64,
+}
+
+impl Watcher {
+    fn new(state: AppState) -> Result<Self, Fault> {
+        let began = Instant::now();
+        let now = state.now();
+        let (seen, denied) = state.db.read(|store| Ok((store.latest_change()?, store.list_denied(now)?))).map_err(fault)?;
+        state.caches.set_denied(denied);
+        state.caches.mark_watched(began);
+        Ok(Self { state, seen })
+    }
+
+    fn run(mut self, stop: &Stop) {
+        while stop.wait(WATCH) {
+            let began = Instant::now();
+            match self.look() {
+                Ok(()) => self.state.caches.mark_watched(began),
+                Err(fault) => tracing::warn!(%fault, "changes could not be read; nothing is answered from memory meanwhile"),
+            }
+        }
+    }
+
+    fn look(&mut self) -> Result<(), Fault> {
+        let seen = self.seen;
+        let Some(changes) = self.state.db.read(|store| Ok(store.list_changes(seen)?)).map_err(fault)? else {
+            return self.start_over();
+        };
+        let Some(last) = changes.last() else { return Ok(()) };
+        let last = last.seq;
+        self.state.caches.drop_changed(&changes);
+        if changes.iter().any(|change| change.kind == ChangeKind::Keys) {
+            self.state.reload_keys()?;
+        }
+        if changes.iter().any(|change| change.kind == ChangeKind::Denied) {
+            self.read_denied()?;
+        }
+        self.seen = last;
+        Ok(())
+    }
+
+    /// Changes were swept away before they were seen, as after a long sleep: everything is read anew.
+    fn start_over(&mut self) -> Result<(), Fault> {
+        self.seen = self.state.db.read(|store| Ok(store.latest_change()?)).map_err(fault)?;
+        self.state.caches.clear();
+        self.state.reload_keys()?;
+        self.read_denied()
+    }
+
+    fn read_denied(&self) -> Result<(), Fault> {
+        let now = self.state.now();
+        let denied = self.state.db.read(|store| Ok(store.list_denied(now)?)).map_err(fault)?;
+        self.state.caches.set_denied(denied);
+        Ok(())
+    }
+}
+
+fn write_refusals(state: &AppState, stop: &Stop) {
+    loop {
+        let going_on = stop.wait(Duration::ZERO);
+        let batch = state.refusals.take(REFUSALS);
+        if batch.is_empty() {
+            if going_on {
+                continue;
+            }
+            return;
+        }
+        if let Err(error) = state.db.write(move |store| Ok(store.insert_refusals(&batch)?)) {
+            tracing::warn!(fault = %fault(error), "refusals could not be recorded");
+        }
+    }
+}
+
+fn write_notes(state: &AppState, stop: &Stop) {
+    loop {
+        let going_on = stop.wait(NOTES);
+        let (seen, issued, now) = (state.take_seen(), state.take_issued(), state.now());
+        if !(seen.is_empty() && issued.is_empty()) {
+            let rng = state.rng;
+            let written = state.db.write(move |store| {
+                for (sid, at) in &seen {
+                    store.touch_session(sid, *at)?;
+                }
+                for (client_id, count) in &issued {
+                    store.insert_audit(&client_tokens(client_id, *count, now, &rng))?;
+                }
+                Ok(())
+            });
+            if let Err(error) = written {
+                tracing::warn!(fault = %fault(error), "used sessions and issued tokens could not be noted");
+            }
+        }
+        if !going_on {
+            return;
+        }
+    }
+}
+
+/// Tokens of a client's own are counted, not recorded one by one.
+fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_crypto::Random) -> AuditEvent {
+    AuditEvent {
+        id: ids::sortable(now, rng),
+        at: now,
+        kind: "client_tokens_issued".to_owned(),
+        sub: None,
+        client_id: Some(client_id.to_owned()),
+        grant_id: None,
+        detail: Some(count.to_string()),
+    }
+}
+
+fn sweep(state: &AppState, stop: &Stop) {
+    while stop.wait(SWEEP) {
+        if let Err(fault) = sweep_once(state, stop) {
+            tracing::warn!(%fault, "expired rows could not be removed");
+        }
+    }
+}
+
+fn sweep_once(state: &AppState, stop: &Stop) -> Result<(), Fault> {
+    let now = state.now();
+    let retention = state.settings.retention();
+    while state.db.write(move |store| Ok(store.sweep(now, &retention)?)).map_err(fault)? > 0 && stop.wait(SWEEP_PAUSE) {}
+    while state.ephemeral.sweep(now)? > 0 && stop.wait(SWEEP_PAUSE) {}
+    let (policy, unsealed, rng) = (Arc::clone(&state.policy), state.keys(), state.rng);
+    state.db.write(move |store| keys::remove_ended(&mut Cx { store, rng: &rng, now, policy: &policy, keys: &unsealed })).map_err(fault)?;
+    Ok(())
+}

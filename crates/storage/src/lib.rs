@@ -1,0 +1,34 @@
+//! The store of the rules on SQLite and PostgreSQL, and the ephemeral store on SQL, Redis or memory.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `database` | [`Database`]: open, migrate, read, write, submit, ping |
+//! | `writer` | the one thread that writes to SQLite, many closures in one commit |
+//! | `pool`, `connection` | connections of both kinds behind one type |
+//! | `transaction` | the [`Store`](propusk_domain::store::Store) over one open transaction, and the changes it records |
+//! | `users`, `clients`, … | the queries, one file a trait of `propusk_domain::store` |
+//! | `ephemeral` | three backends of [`Ephemeral`](propusk_domain::ephemeral::Ephemeral) |
+
+mod clients;
+mod connection;
+mod consents;
+mod database;
+mod ephemeral;
+mod error;
+mod grants;
+mod keys;
+mod migrate;
+mod pool;
+mod records;
+mod roles;
+mod schema;
+mod sessions;
+mod transaction;
+mod upkeep;
+mod users;
+mod writer;
+
+pub use connection::Backend;
+pub use database::{Database, Settings, Submitted};
+pub use ephemeral::{MemoryEphemeral, RedisEphemeral, SqlEphemeral};
+pub use error::StorageError;

@@ -1,0 +1,16 @@
+DROP TABLE ephemeral;
+DROP TABLE change_counter;
+DROP TABLE changes;
+DROP TABLE refusals;
+DROP TABLE audit;
+DROP TABLE denied_tokens;
+DROP TABLE sealed_keys;
+DROP TABLE role_maps;
+DROP TABLE roles;
+DROP TABLE consents;
+DROP TABLE grants;
+DROP TABLE sessions;
+DROP TABLE client_secrets;
+DROP TABLE clients;
+DROP TABLE sign_in_names;
+DROP TABLE users;
