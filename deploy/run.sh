@@ -43,7 +43,7 @@ announce() {
     echo "Propusk answers."
     echo
     echo "  Issuer      $issuer"
-    echo "  In a browser  $issuer/"
+    echo "  Browser     $issuer/"
     echo "  Discovery   $issuer/.well-known/openid-configuration"
     echo "  Data        ./data"
     echo

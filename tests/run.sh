@@ -11,11 +11,18 @@ cd "$(dirname "$0")/.."
 target=${CARGO_TARGET_DIR:-target}
 case $target in /*) ;; *) target=$PWD/$target ;; esac
 scratch=$(mktemp -d)
+# PostgreSQL runs as a user of its own and must be able to pass through.
+chmod 711 "$scratch"
 timings=
 children=()
 export PROPUSK_TEST_BINARY=$target/release/propusk
 # Debian's chromium is used; the packages of the suites must not fetch another.
 export PUPPETEER_SKIP_DOWNLOAD=1 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 CARGO_TERM_COLOR=never
+
+# Node 18, which is Debian 12's, has the Web Cryptography that the clients need behind a switch.
+offer_web_crypto() {
+    if ! node -e 'process.exit(globalThis.crypto ? 0 : 1)'; then export NODE_OPTIONS=--experimental-global-webcrypto; fi
+}
 
 # Ends what was started, by process id, in reverse.
 clean_up() {
@@ -59,6 +66,7 @@ install_clients() {
     for lock in tests/*/package-lock.json; do
         [ "${lock%/*}/node_modules/.package-lock.json" -nt "$lock" ] || npm ci --prefix "${lock%/*}" --no-audit --no-fund
     done
+    offer_web_crypto
     [ -x tests/.venv/bin/python ] || python3 -m venv tests/.venv
     for requirements in tests/*/requirements.txt; do
         if ! cmp -s "$requirements" "tests/.venv/$(basename "${requirements%/*}").installed"; then
@@ -69,7 +77,7 @@ install_clients() {
 }
 
 start_services() {
-    local lines
+    local lines name value
     lines=$(tests/services.sh start "$scratch/services")
     while IFS='=' read -r name value; do export "$name=$value"; done <<<"$lines"
     [ -n "${PROPUSK_TEST_POSTGRES:-}" ] && [ -n "${PROPUSK_TEST_REDIS:-}" ] || fail "a service was not started"

@@ -12,7 +12,7 @@ await run('oauth4webapi', async (settings) => {
 
   const { tokens, nonce } = await signIn(site, settings);
   const { sub } = oauth.getValidatedIdTokenClaims(tokens);
-  await verifyIdToken(tokens.id_token, as.jwks_uri, settings, nonce);
+  await verifyIdToken(tokens.id_token, as.jwks_uri, settings, { nonce, accessToken: tokens.access_token });
   const expected = { clientId: settings.clientId, subject: sub };
   await verifyAccessToken(tokens.access_token, as.jwks_uri, settings, expected);
   await asResourceServer(site, settings, tokens.access_token);

@@ -9,7 +9,7 @@ await run('openid-client', async (settings) => {
   const { jwks_uri: jwksUri } = config.serverMetadata();
   const { tokens, nonce } = await signIn(config, settings);
   const claims = tokens.claims();
-  await verifyIdToken(tokens.id_token, jwksUri, settings, nonce);
+  await verifyIdToken(tokens.id_token, jwksUri, settings, { nonce, accessToken: tokens.access_token });
   const subject = { clientId: settings.clientId, subject: claims.sub };
   await verifyAccessToken(tokens.access_token, jwksUri, settings, subject);
   checkUserinfo(await client.fetchUserInfo(config, tokens.access_token, claims.sub), claims.sub, settings);

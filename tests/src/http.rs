@@ -19,6 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+pub use crate::connection::Connection;
 pub use crate::form::{encode_uri_component, form_decode, form_encode, form_part, query_pairs, query_param};
 
 /// How long a whole exchange may take, connecting included.
@@ -159,7 +160,7 @@ impl Request {
         }
     }
 
-    fn bytes_with(&self, connection: &str) -> Vec<u8> {
+    pub(crate) fn bytes_with(&self, connection: &str) -> Vec<u8> {
         if let Some(bytes) = &self.verbatim {
             return bytes.clone();
         }
@@ -243,47 +244,6 @@ impl Response {
     }
 }
 
-/// A connection that is kept open between requests, for load and for pipelining checks.
-pub struct Connection {
-    stream: TcpStream,
-    buffer: Vec<u8>,
-}
-
-impl Connection {
-    /// Connects to the authority of this URL.
-    ///
-    /// # Errors
-    /// [`HttpError`] when it cannot connect.
-    pub fn open(url: &str) -> Result<Self, HttpError> {
-        Ok(Self { stream: connect(&Request::get(url))?, buffer: Vec::new() })
-    }
-
-    /// Sends one request and reads its answer; the connection stays open unless the server closes it.
-    ///
-    /// # Errors
-    /// As [`Request::send`].
-    pub fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
-        self.write(request)?;
-        self.read(&request.method)
-    }
-
-    /// Sends without waiting for an answer.
-    ///
-    /// # Errors
-    /// [`HttpError`] when the connection is gone.
-    pub fn write(&mut self, request: &Request) -> Result<(), HttpError> {
-        Ok(self.stream.write_all(&request.bytes_with("keep-alive"))?)
-    }
-
-    /// Reads the next answer; `method` is that of its request (`HEAD` has no body).
-    ///
-    /// # Errors
-    /// As [`Request::send`].
-    pub fn read(&mut self, method: &str) -> Result<Response, HttpError> {
-        read_response(&mut self.stream, &mut self.buffer, method)
-    }
-}
-
 /// Why no answer could be read.
 #[derive(Debug)]
 pub enum HttpError {
@@ -310,7 +270,7 @@ impl From<io::Error> for HttpError {
     }
 }
 
-fn connect(request: &Request) -> Result<TcpStream, HttpError> {
+pub(crate) fn connect(request: &Request) -> Result<TcpStream, HttpError> {
     let url = Url::parse(&request.url).map_err(|error| HttpError::Malformed(format!("{} is no URL: {error}", request.url)))?;
     if url.scheme() != "http" {
         return Err(HttpError::Malformed(format!("{}: open TLS yourself and use send_over", request.url)));
@@ -334,7 +294,7 @@ fn connect(request: &Request) -> Result<TcpStream, HttpError> {
 }
 
 /// Reads one answer; what follows it stays in `buffer`.
-fn read_response<S: Read>(stream: &mut S, buffer: &mut Vec<u8>, method: &str) -> Result<Response, HttpError> {
+pub(crate) fn read_response<S: Read>(stream: &mut S, buffer: &mut Vec<u8>, method: &str) -> Result<Response, HttpError> {
     let deadline = Instant::now() + TIMEOUT;
     let mut response = loop {
         let response = read_head(stream, buffer, deadline)?;

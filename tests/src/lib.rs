@@ -10,8 +10,11 @@
 )]
 
 pub mod browser;
+pub mod connection;
 pub mod cookies;
 pub mod form;
 pub mod html;
 pub mod http;
+pub mod postgres;
 pub mod rocketchat;
+pub mod server;

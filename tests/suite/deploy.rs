@@ -237,7 +237,9 @@ mod dependencies {
     #[test]
     fn an_expression_passes_when_an_alternative_does() {
         let allowed = ["MIT", "Apache-2.0", "ISC", "Apache-2.0 WITH LLVM-exception"];
-        for good in ["MIT", "GPL-3.0 OR MIT", "MIT/Apache-2.0", "(GPL-3.0 OR MIT) AND ISC", "ISC AND (Apache-2.0 OR ISC)", "Apache-2.0 WITH LLVM-exception"] {
+        for good in
+            ["MIT", "GPL-3.0 OR MIT", "MIT/Apache-2.0", "(GPL-3.0 OR MIT) AND ISC", "ISC AND (Apache-2.0 OR ISC)", "Apache-2.0 WITH LLVM-exception"]
+        {
             assert!(is_allowed(good, &allowed), "{good}");
         }
         for bad in ["", "GPL-3.0", "MIT AND GPL-3.0", "GPL-3.0 OR (MIT AND GPL-3.0)", "MIT WITH LLVM-exception", "(MIT", "MIT ISC"] {

@@ -1,2 +1,18 @@
-//! suite
-fn main() {}
+//! The one integration binary: every module is a kind of promise.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a test reports a broken expectation by panicking"
+)]
+
+mod admin;
+mod cli;
+mod deploy;
+mod ephemeral;
+mod rocketchat_oracle;
+mod store;
+mod tokens;

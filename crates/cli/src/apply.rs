@@ -6,7 +6,7 @@ use crate::input;
 use crate::output::{FINDINGS, Report, short};
 use clap::Args;
 use propusk_crypto::{Secret, Verdict};
-use propusk_domain::admin::apply::{self, Action, Applied, Difference};
+use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind};
 use propusk_domain::admin::declaration::{Declaration, Material, Password, UserEntry};
 use propusk_domain::user::{User, name_key};
 use propusk_server::instance::Instance;
@@ -125,7 +125,9 @@ fn find(instance: &Instance, username: &str) -> Result<Option<User>, Failure> {
 }
 
 fn answer(applied: &Applied, generated: &Generated) -> Report {
-    let created = |username: &str| applied.differences.iter().any(|difference| difference.action == Action::Create && difference.id == username);
+    let created = |username: &str| {
+        applied.differences.iter().any(|difference| difference.kind == Kind::User && difference.action == Action::Create && difference.id == username)
+    };
     let users: Vec<&(String, Secret)> = generated.iter().filter(|(username, _)| created(username)).collect();
     let changed = differs(&applied.differences);
     let mut human = render(&applied.differences);

@@ -22,7 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Audit {
     /// Only of this person: username, another sign-in name or subject (also of somebody who was removed)
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user: Option<String>,
     /// Only of this client
     #[arg(long, value_name = "CLIENT_ID")]

@@ -22,7 +22,7 @@ Examples:
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Claims {
     /// Username, another sign-in name or subject
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user: String,
     /// The client's identifier
     #[arg(long, value_name = "CLIENT_ID")]

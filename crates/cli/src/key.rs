@@ -135,9 +135,9 @@ fn state(row: &KeyRow, all: &[KeyRow], now: UnixTime) -> &'static str {
     if row.active_from > now {
         return "announced";
     }
-    let newer = |other: &&KeyRow| {
-        other.purpose == row.purpose && other.active_from <= now && (other.active_from, other.created_at) > (row.active_from, row.created_at)
-    };
+    // Two keys of one second: the later one is the one that nothing has replaced.
+    let age = |key: &KeyRow| (key.active_from, key.created_at, key.published_until.is_none());
+    let newer = |other: &&KeyRow| other.purpose == row.purpose && other.active_from <= now && age(other) > age(row);
     if all.iter().any(|other| newer(&other)) { "retired" } else { "active" }
 }
 

@@ -25,6 +25,7 @@ use crate::output::Report;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 use std::ffi::OsString;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -115,7 +116,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
 
 /// Help and the version are answers, everything else that clap stops at is wrong usage.
 fn usage(error: &clap::Error, json: bool) -> Result<Report, Failure> {
-    let text = if json { error.render().to_string() } else { error.render().ansi().to_string() };
+    let coloured = !json && if error.use_stderr() { std::io::stderr().is_terminal() } else { std::io::stdout().is_terminal() };
+    let text = if coloured { error.render().ansi().to_string() } else { error.render().to_string() };
     match error.kind() {
         ErrorKind::DisplayHelp => Ok(Report::of(serde_json::json!({ "help": text })).human(text)),
         ErrorKind::DisplayVersion => {

@@ -118,6 +118,6 @@ mod tests {
     #[test]
     fn a_table_is_aligned_and_harmless() {
         let text = table(["NAME", "ROLE"], [["анна".to_owned(), "user".to_owned()], ["b\u{1b}[2J".to_owned(), "owner".to_owned()]]);
-        assert_eq!(text, "NAME         ROLE\nанна         user\nb\\u{1b}[2J   owner\n");
+        assert_eq!(text, "NAME        ROLE\nанна        user\nb\\u{1b}[2J  owner\n");
     }
 }

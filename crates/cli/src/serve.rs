@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::output::Report;
 use clap::Args;
+use propusk_server::serve::ServeError;
 use propusk_server::settings::Settings;
 use std::path::Path;
 
@@ -22,8 +23,18 @@ impl Serve {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
         let settings = Settings::load(config)?;
         propusk_server::telemetry::init(&settings.log);
-        propusk_server::serve(settings)
-            .map_err(|error| if error.is_unreachable() { Failure::Unreachable(error.to_string()) } else { Failure::Failed(error.to_string()) })?;
+        propusk_server::serve(settings)?;
         Ok(Report::of(serde_json::json!({ "stopped": true })))
+    }
+}
+
+impl From<ServeError> for Failure {
+    fn from(error: ServeError) -> Self {
+        match error {
+            ServeError::Open(error) => error.into(),
+            ServeError::InUse(..) | ServeError::Listen(..) => Self::Unreachable(error.to_string()),
+            ServeError::Fault(fault) => fault.into(),
+            ServeError::Tls(_) => Self::Failed(error.to_string()),
+        }
     }
 }

@@ -36,7 +36,7 @@ pub(crate) enum Session {
 #[derive(Debug, Args)]
 pub(crate) struct List {
     /// Only of this person: username, another sign-in name or subject
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user: Option<String>,
     /// At most so many
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(i64).range(1..=100_000))]
@@ -47,9 +47,10 @@ pub(crate) struct List {
 #[group(id = "which", required = true, multiple = false)]
 pub(crate) struct Revoke {
     /// The session's identifier, as `session list` shows it
+    #[arg(allow_hyphen_values = true)]
     sid: Option<String>,
     /// All sessions and all grants of this person
-    #[arg(long)]
+    #[arg(long, allow_hyphen_values = true)]
     user: Option<String>,
 }
 

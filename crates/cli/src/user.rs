@@ -75,6 +75,7 @@ pub(crate) enum User {
 #[derive(Debug, Args)]
 pub(crate) struct Named {
     /// Username, another sign-in name or subject
+    #[arg(allow_hyphen_values = true)]
     name: String,
 }
 
@@ -123,6 +124,7 @@ pub(crate) struct List {
 #[derive(Debug, Args)]
 pub(crate) struct Set {
     /// Username, another sign-in name or subject
+    #[arg(allow_hyphen_values = true)]
     name: String,
     /// Another username
     #[arg(long)]
@@ -159,6 +161,7 @@ pub(crate) struct Set {
 #[derive(Debug, Args)]
 pub(crate) struct SetPassword {
     /// Username, another sign-in name or subject
+    #[arg(allow_hyphen_values = true)]
     name: String,
     #[command(flatten)]
     password: PasswordSource,

@@ -49,6 +49,9 @@ pub fn create_missing(store: &mut dyn crate::store::Store, master: &MasterKey, r
 /// Unseals every key; a fault names the key that does not open.
 pub fn unseal(rows: &[KeyRow], master: &MasterKey) -> Result<ServerKeys, Fault> {
     let mut keys = ServerKeys::default();
+    // The key that is not replaced counts as the newest, also when it was made in the same second as the one before.
+    let mut rows: Vec<&KeyRow> = rows.iter().collect();
+    rows.sort_by_key(|row| (row.active_from, row.published_until.is_none()));
     for row in rows {
         let plain = master.open(&associated_data(row.purpose, &row.kid), &row.sealed)?;
         match row.purpose {

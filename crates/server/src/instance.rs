@@ -67,7 +67,7 @@ impl Instance {
 
     /// The same with another clock.
     pub fn open_with(settings: Settings, clock: Arc<dyn Clock>) -> Result<Self, OpenError> {
-        let db = Database::open(&storage(&settings)).map_err(OpenError::Database)?;
+        let db = Database::open(&settings.storage()).map_err(OpenError::Database)?;
         let path = settings.master_key_path();
         let rng = SystemRandom;
         let now = clock.now();
@@ -114,16 +114,6 @@ fn prepare(db: &Database, master: &MasterKey, policy: &Arc<Policy>, now: UnixTim
     db.read(|store| Ok(store.list_keys()?))
 }
 
-fn storage(settings: &Settings) -> propusk_storage::Settings {
-    let database = &settings.database;
-    propusk_storage::Settings {
-        url: database.url.expose().to_owned(),
-        pool_size: database.pool_size,
-        migrate: database.migrate,
-        busy_timeout_ms: database.busy_timeout_ms,
-    }
-}
-
 fn fault_of(error: Error) -> Fault {
     match error {
         Error::Fault(fault) => fault,
@@ -151,23 +141,23 @@ fn read_master_key(path: &Path) -> Result<Option<MasterKey>, OpenError> {
 }
 
 /// Writes the file and its directory entry to the disk before anything is sealed with it: a key that is lost in a power
-/// cut after the first seal would lock every sealed key for good.
+/// cut after the first seal would lock every sealed key for good. The file appears under its name only when it is whole,
+/// and never in place of another: of two processes that start at once the second uses the key of the first.
 fn create_master_key(path: &Path, rng: &dyn Random) -> Result<MasterKey, OpenError> {
     let unusable = |error| OpenError::MasterKeyUnusable(path.to_owned(), error);
     let mut bytes = [0_u8; MASTER_KEY_BYTES];
     rng.fill(&mut bytes);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(unusable)?;
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(mut file) => {
-            file.write_all(&bytes).and_then(|()| file.sync_all()).map_err(unusable)?;
-            File::open(parent).and_then(|directory| directory.sync_all()).map_err(unusable)?;
-            MasterKey::from_bytes(&bytes).map_err(|error| unusable(std::io::Error::other(error)))
-        }
-        // Another process was faster; its key is the one.
-        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-            read_master_key(path)?.ok_or_else(|| unusable(std::io::Error::from(std::io::ErrorKind::NotFound)))
-        }
-        Err(error) => Err(unusable(error)),
+    let draft = path.with_extension(format!("{}.draft", propusk_crypto::random::reference(rng)));
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(unusable)?;
+    let linked = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&draft, path));
+    std::fs::remove_file(&draft).map_err(unusable)?;
+    match linked {
+        Ok(()) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {}
+        Err(error) => return Err(unusable(error)),
     }
+    File::open(parent).and_then(|directory| directory.sync_all()).map_err(unusable)?;
+    read_master_key(path)?.ok_or_else(|| unusable(std::io::Error::from(std::io::ErrorKind::NotFound)))
 }

@@ -112,8 +112,9 @@ impl Running {
 
 /// What this process commits is dropped from its caches before the answer leaves.
 fn on_own_changes(state: &AppState) {
-    let weak = state.clone();
-    state.db.on_commit(Arc::new(move |changes| weak.caches.drop_changed(changes)));
+    // The caches alone: a listener that held the state would keep database and state alive for each other.
+    let caches = Arc::clone(&state.caches);
+    state.db.on_commit(Arc::new(move |changes| caches.drop_changed(changes)));
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {

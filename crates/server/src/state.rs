@@ -49,7 +49,7 @@ pub struct Inner {
     /// What keys are sealed with.
     pub master: MasterKey,
     /// What is cached.
-    pub caches: Caches,
+    pub caches: Arc<Caches>,
     /// Randomness.
     pub rng: SystemRandom,
     /// Password hashing.
@@ -116,7 +116,7 @@ impl AppState {
             brand_css: Bytes::from(brand_css(&brand)),
             brand,
             locale: Locale::from_tag(&settings.locale).unwrap_or(Locale::En),
-            caches: Caches::default(),
+            caches: Arc::default(),
             jwks: ArcSwap::from_pointee(jwks),
             keys: ArcSwap::new(keys),
             keys_read: Mutex::new(None),

@@ -26,12 +26,13 @@ pub fn init(settings: &LogSettings) {
         layer.with_writer(std::io::stderr).boxed()
     };
     // Fails when a subscriber stands already, as in a test process with two servers.
-    let _already_started = tracing_subscriber::registry().with(lines).with(level).with(filter_fn(is_ours_or_calm)).try_init();
+    let _already_started = tracing_subscriber::registry().with(lines).with(level).with(filter_fn(is_ours_or_a_warning)).try_init();
 }
 
-/// Below `info`, the crates underneath print whole requests with their query strings, cookies and tokens. No setting may turn that on.
-fn is_ours_or_calm(metadata: &Metadata<'_>) -> bool {
-    metadata.target().starts_with("propusk") || *metadata.level() <= Level::INFO
+/// The crates underneath print whole requests, with their query strings, cookies and tokens, at lower levels than `info`, and at `info`
+/// nothing that an operator needs. No setting may turn that on.
+fn is_ours_or_a_warning(metadata: &Metadata<'_>) -> bool {
+    metadata.target().starts_with("propusk") || *metadata.level() <= Level::WARN
 }
 
 #[cfg(test)]
@@ -69,10 +70,10 @@ mod tests {
         let subscriber = tracing_subscriber::registry()
             .with(fmt::layer().with_ansi(false).with_writer(move || writer.clone()))
             .with(EnvFilter::new("trace"))
-            .with(filter_fn(is_ours_or_calm));
+            .with(filter_fn(is_ours_or_a_warning));
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "actix_http::h1", "GET /oauth/authorize?state=a-secret");
-            tracing::info!(target: "actix_server", "starting");
+            tracing::warn!(target: "actix_server", "starting");
             tracing::trace!(target: "propusk_server::bridge", "ours");
         });
         let text = String::from_utf8(lines.0.lock().unwrap().clone()).unwrap();

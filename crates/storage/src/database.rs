@@ -4,10 +4,9 @@ use crate::connection::{AnyConnection, Backend, Role, Target, connect};
 use crate::error::{StorageError, fault, was_rolled_back};
 use crate::migrate;
 use crate::pool::{self, Manager, Pool, Pooled};
-use crate::transaction::{Failure, Listener, Tx, announce, attempt, catch};
+use crate::transaction::{Failure, Hear, Listener, Tx, announce, attempt, catch};
 use crate::writer::{Task, Writer, is_writer_thread};
 use diesel::prelude::*;
-use propusk_domain::records::Change;
 use propusk_domain::store::Store;
 use propusk_domain::{Error, Fault};
 use std::path::Path;
@@ -138,7 +137,7 @@ impl Database {
 
     /// Sets who hears the changes of each commit of this process: after the commit stands, before its answers leave. The first
     /// listener stays.
-    pub fn on_commit(&self, listener: Arc<dyn Fn(&[Change]) + Send + Sync>) {
+    pub fn on_commit(&self, listener: Hear) {
         let _already_set = self.0.listener.set(listener);
     }
 

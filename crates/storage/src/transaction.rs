@@ -21,12 +21,21 @@ pub(crate) struct Tx<'c> {
 }
 
 /// Hears the changes of each commit before the answers leave.
-pub(crate) type Listener = Arc<OnceLock<Arc<dyn Fn(&[Change]) + Send + Sync>>>;
+pub(crate) type Listener = Arc<OnceLock<Hear>>;
+
+/// What a listener does; it must be quick.
+pub(crate) type Hear = Arc<dyn Fn(&[Change]) + Send + Sync>;
 
 /// Tells the listener, if there is one, what a commit has changed.
 pub(crate) fn announce(listener: &Listener, changes: &[Change]) {
-    if let (Some(listener), false) = (listener.get(), changes.is_empty()) {
+    let (Some(listener), false) = (listener.get(), changes.is_empty()) else { return };
+    // The commit stands, so a panic may cost neither the answers nor the writer's thread.
+    let heard = catch(|| {
         listener(changes);
+        Ok(())
+    });
+    if let Err(Error::Fault(fault)) = heard {
+        tracing::error!(%fault, "the listener to changes failed");
     }
 }
 

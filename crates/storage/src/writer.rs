@@ -26,10 +26,6 @@ const BATCH: usize = 64;
 /// How long a batch takes closures in.
 const BATCH_TIME: Duration = Duration::from_millis(5);
 
-/// How long a batch waits for callers that the batch before has just answered and that are about to come again. Without it,
-/// batches of one and of all others take turns.
-const STRAGGLERS: Duration = Duration::from_micros(200);
-
 /// After so long without an idle moment another process gets its turn …
 const FAIRNESS: Duration = Duration::from_millis(20);
 
@@ -138,22 +134,22 @@ impl Writer {
         let alive = Arc::new(AtomicBool::new(true));
         let flag = AliveFlag(Arc::clone(&alive));
         let patience = Duration::from_millis(u64::from(busy_timeout_ms));
-        let scribe = Scribe {
-            target,
-            patience,
-            busy_timeout_ms,
-            connection: Some(connection),
-            last_batch: 0,
-            last_idle: Instant::now(),
-            listener,
-            changes: Vec::new(),
-        };
+        let scribe =
+            Scribe { target, patience, busy_timeout_ms, connection: Some(connection), last_idle: Instant::now(), listener, changes: Vec::new() };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
-                let _flag = flag;
+                // Lowered when the thread ends, also by a panic.
+                let flag = flag;
                 IS_WRITER.set(true);
-                scribe.run(&messages);
+                let stopped = scribe.run(&messages);
+                // Who comes from here on is refused at once; only then is the end told.
+                drop(messages);
+                drop(flag);
+                if let Some(done) = stopped {
+                    // An error means that nobody waits any more.
+                    let _ = done.send(());
+                }
             })
             .map_err(Fault::broken)?;
         Ok(Self { queue, alive, thread })
@@ -209,7 +205,6 @@ struct Scribe {
     busy_timeout_ms: u32,
     /// Reopened after the loss of a transaction.
     connection: Option<AnyConnection>,
-    last_batch: usize,
     last_idle: Instant,
     listener: Listener,
     /// What the batch at hand has changed.
@@ -225,7 +220,8 @@ enum Next {
 }
 
 impl Scribe {
-    fn run(mut self, messages: &Receiver<Message>) {
+    /// Runs until nobody can send any more, or somebody asks it to stop; who that is.
+    fn run(mut self, messages: &Receiver<Message>) -> Option<SyncSender<()>> {
         let stopped = loop {
             let message = match messages.try_recv() {
                 Ok(message) => {
@@ -252,11 +248,7 @@ impl Scribe {
             self.batch(job, messages);
         }
         self.checkpoint();
-        drop(self.connection.take());
-        if let Some(done) = stopped {
-            // An error means that nobody waits any more.
-            let _ = done.send(());
-        }
+        stopped
     }
 
     /// Another process tries the lock now and then; under a full queue it would never find it free.
@@ -271,7 +263,7 @@ impl Scribe {
         if let Err(fault) = self.begin() {
             return refuse_waiting(first, messages, &fault);
         }
-        let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(self.last_batch.max(8));
+        let mut jobs: Vec<Box<dyn Job>> = Vec::with_capacity(BATCH);
         let mut next = Next::Go;
         let begun = Instant::now();
         let mut job = first;
@@ -284,16 +276,16 @@ impl Scribe {
             if jobs.len() >= BATCH || begun.elapsed() >= BATCH_TIME {
                 break None;
             }
-            match self.more(jobs.len(), messages) {
-                Some(Message::Job(another)) => job = another,
-                Some(Message::Stop(done)) => {
+            // Waiting a moment for callers that were just answered was tried and gained nothing.
+            match messages.try_recv() {
+                Ok(Message::Job(another)) => job = another,
+                Ok(Message::Stop(done)) => {
                     next = Next::Stop(done);
                     break None;
                 }
-                None => break None,
+                Err(_) => break None,
             }
         };
-        self.last_batch = jobs.len();
         let lost = lost.or_else(|| self.commit().err());
         let changes = std::mem::take(&mut self.changes);
         if lost.is_some() {
@@ -305,15 +297,6 @@ impl Scribe {
             job.answer(lost.as_ref().map(copy));
         }
         next
-    }
-
-    /// The next message, if one is there or comes within [`STRAGGLERS`] while the batch is smaller than the one before.
-    fn more(&self, so_far: usize, messages: &Receiver<Message>) -> Option<Message> {
-        match messages.try_recv() {
-            Ok(message) => Some(message),
-            Err(TryRecvError::Empty) if so_far < self.last_batch => messages.recv_timeout(STRAGGLERS).ok(),
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => None,
-        }
     }
 
     /// Takes the lock, trying until the patience ends.

@@ -68,7 +68,7 @@ pub fn start(profile: Profile, config: &Config, entropy: &mut Entropy, here: &st
 /// The state object as `JSON.stringify` writes it, keys in Meteor's order.
 pub fn state_json(style: LoginStyle, credential_token: &str, is_cordova: bool, redirect_url: Option<&str>) -> String {
     let quote = |text: &str| serde_json::Value::from(text).to_string();
-    let mut json = format!(r#"{{"loginStyle":{},"credentialToken":{},"isCordova":{is_cordova}"#, quote(style.as_str()), quote(credential_token),);
+    let mut json = format!(r#"{{"loginStyle":{},"credentialToken":{},"isCordova":{is_cordova}"#, quote(style.as_str()), quote(credential_token));
     if let Some(url) = redirect_url {
         json = format!(r#"{json},"redirectUrl":{}"#, quote(url));
     }

@@ -6,6 +6,7 @@ use propusk_domain::records::{Change, ChangeKind};
 use propusk_domain::roles::RoleMap;
 use propusk_domain::store::{GrantsOf, Retention, Store};
 use propusk_domain::{Error, Fault, Refusal};
+use std::sync::{Arc, Mutex};
 
 on_each_database![
     every_write_that_a_cache_may_hold_is_told,
@@ -16,6 +17,7 @@ on_each_database![
     a_watcher_hears_what_came_after_its_number,
     swept_changes_are_admitted,
     numbers_have_no_gap_under_sixteen_writers,
+    a_listener_hears_each_commit_before_its_answer,
 ];
 
 type Write = fn(&mut dyn Store) -> Result<(), Fault>;
@@ -172,4 +174,28 @@ fn numbers_have_no_gap_under_sixteen_writers(place: &Place) {
     let numbers: Vec<i64> = heard.iter().map(|change| change.seq).collect();
     assert_eq!(numbers, (1..=128).collect::<Vec<i64>>());
     assert!(heard.iter().all(|change| change.id != "lost"));
+}
+
+fn a_listener_hears_each_commit_before_its_answer(place: &Place) {
+    let heard: Arc<Mutex<Vec<Change>>> = Arc::default();
+    let ears = Arc::clone(&heard);
+    place.on_commit(Arc::new(move |changes| {
+        ears.lock().unwrap().extend_from_slice(changes);
+        assert!(changes.iter().all(|change| change.id != "j3"), "a listener that panics costs nobody an answer");
+    }));
+    let ids = || heard.lock().unwrap().iter().map(|change| change.id.clone()).collect::<Vec<_>>().concat();
+    place.put(|store| store.deny_token("j1", NOW));
+    assert_eq!(ids(), "j1");
+    let lost: Result<(), Error> = place.write(|store| {
+        store.deny_token("lost", NOW)?;
+        Err(Fault::broken("roll back").into())
+    });
+    assert!(lost.is_err());
+    place.put(|store| {
+        store.deny_token("j2", NOW)?;
+        store.deny_token("j3", NOW)
+    });
+    place.put(|store| store.insert_role("nothing that a cache holds"));
+    assert_eq!(ids(), "j1j2j3");
+    assert_eq!(place.look(|store| store.list_changes(0)), Some(heard.lock().unwrap().clone()));
 }

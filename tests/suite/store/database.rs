@@ -1,13 +1,16 @@
 //! Opening, transactions, failures: what holds whatever is stored.
 
-use super::place::{Place, create_postgres_database, describe, race};
+use super::place::{Place, describe, race};
 use super::samples::{NOW, grant, people_and_clients, user};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use propusk_domain::{Cause, Error, Fault, Refusal};
 use propusk_storage::{Backend, Database, Settings, Submitted};
+use propusk_tests::postgres::TemporaryDatabase;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
+use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 
 on_each_database![
@@ -130,10 +133,10 @@ fn a_second_open_finds_nothing_to_migrate(place: &Place) {
 }
 
 fn an_unmigrated_database_is_refused_without_migrating(place: &Place) {
-    let directory = tempfile::tempdir().unwrap();
+    let (directory, database) = (tempfile::tempdir().unwrap(), TemporaryDatabase::create());
     let url = match place.backend() {
         Backend::Sqlite => format!("sqlite:{}/new.db", directory.path().display()),
-        Backend::Postgres => create_postgres_database().0,
+        Backend::Postgres => database.url.clone(),
     };
     let settings = Settings { url: url.clone(), migrate: false, ..place.settings.clone() };
     let refused = Database::open(&settings).err().unwrap();
@@ -197,10 +200,10 @@ fn a_ping_answers(place: &Place) {
 }
 
 fn several_programs_may_migrate_at_once(place: &Place) {
-    let directory = tempfile::tempdir().unwrap();
+    let (directory, database) = (tempfile::tempdir().unwrap(), TemporaryDatabase::create());
     let url = match place.backend() {
         Backend::Sqlite => format!("sqlite:{}/new.db", directory.path().display()),
-        Backend::Postgres => create_postgres_database().0,
+        Backend::Postgres => database.url.clone(),
     };
     let migrated = race(4, move |_| Database::migrate(&url).map(|names| names.len()).map_err(|fault| fault.to_string()));
     let counts: Vec<usize> = migrated.into_iter().map(|answer| answer.unwrap()).collect();
@@ -241,12 +244,12 @@ fn another_program_gets_its_turn_under_load() {
     let place = Place::sqlite();
     let busy = (*place).clone();
     let other = Database::open(&place.settings).unwrap();
-    let stop = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
-    let stopped = std::sync::Arc::clone(&stop);
+    let stop = Arc::new(AtomicBool::new(false));
+    let stopped = Arc::clone(&stop);
     let load = std::thread::spawn(move || {
         race(8, move |thread| {
             let mut round = 0;
-            while !stopped.load(std::sync::atomic::Ordering::Relaxed) {
+            while !stopped.load(Ordering::Relaxed) {
                 round += 1;
                 busy.write(move |store| Ok(store.deny_token(&format!("{thread}-{round}"), NOW)?)).map_err(describe).unwrap();
             }
@@ -259,7 +262,7 @@ fn another_program_gets_its_turn_under_load() {
             begun.elapsed()
         })
         .collect();
-    stop.store(true, std::sync::atomic::Ordering::Relaxed);
+    stop.store(true, Ordering::Relaxed);
     load.join().unwrap();
     let longest = waits.iter().max().unwrap();
     assert!(*longest < Duration::from_secs(2), "{waits:?}");
@@ -302,4 +305,60 @@ fn both_databases_have_the_same_columns() {
     let (of_sqlite, of_postgres) = (sorted(of_sqlite), sorted(of_postgres));
     assert!(of_sqlite.len() > 80, "{of_sqlite:?}");
     assert_eq!(of_sqlite, of_postgres);
+}
+
+#[test]
+fn connections_that_died_idle_cost_nobody_a_request() {
+    let place = Place::postgres();
+    let database = (*place).clone();
+    race(8, move |_| database.ping().map_err(|fault| fault.to_string()));
+    for round in 0..3 {
+        raw(&place, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()");
+        assert_eq!(place.write(move |store| Ok(store.insert_role(&format!("r{round}"))?)).map_err(describe), Ok(true));
+        assert_eq!(place.look(|store| store.list_roles()).len(), round + 1);
+    }
+}
+
+/// The outcome of a transaction whose connection broke is unknown: running it again could make a code look used twice.
+#[test]
+fn a_connection_that_dies_midway_is_a_fault_that_passes_and_runs_once() {
+    let place = Place::postgres();
+    let url = place.settings.url.clone();
+    let runs = Arc::new(AtomicU32::new(0));
+    let counted = Arc::clone(&runs);
+    let answer = place.write(move |store| {
+        counted.fetch_add(1, Ordering::Relaxed);
+        store.insert_role("before")?;
+        let mut other = PgConnection::establish(&url).unwrap();
+        let kill = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        other.batch_execute(kill).unwrap();
+        std::thread::sleep(Duration::from_millis(100));
+        Ok(store.insert_role("after")?)
+    });
+    assert!(matches!(&answer, Err(Error::Fault(fault)) if fault.passing), "{:?}", answer.map_err(describe));
+    assert_eq!(runs.load(Ordering::Relaxed), 1);
+    assert_eq!(place.look(|store| store.list_roles()), Vec::<String>::new());
+}
+
+#[test]
+fn a_deadlock_runs_again_instead_of_failing() {
+    let place = Place::postgres();
+    place.put(people_and_clients);
+    let database = (*place).clone();
+    let both_hold_one = Arc::new(Barrier::new(2));
+    let answers = race(2, move |thread| {
+        let meeting = Arc::clone(&both_hold_one);
+        let mut first_run = true;
+        database.write(move |store| {
+            let order = if thread == 0 { ["s1", "s2"] } else { ["s2", "s1"] };
+            assert!(store.guard_user(order[0], 1)?);
+            if std::mem::take(&mut first_run) {
+                meeting.wait();
+            }
+            Ok(store.guard_user(order[1], 1)?)
+        })
+    });
+    for answer in answers {
+        assert_eq!(answer.map_err(describe), Ok(true));
+    }
 }

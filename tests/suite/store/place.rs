@@ -1,14 +1,12 @@
 //! A fresh database for each test.
 
-use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use propusk_domain::Fault;
 use propusk_domain::store::Store;
-use propusk_domain::{Error, Fault};
 use propusk_storage::{Database, Settings};
+use propusk_tests::postgres::TemporaryDatabase;
+pub(crate) use propusk_tests::server::describe;
 use std::ops::Deref;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
 
 /// Makes two tests of each function: one a database.
 macro_rules! on_each_database {
@@ -32,7 +30,7 @@ pub(crate) struct Place {
 
 enum Removal {
     Directory(#[expect(dead_code, reason = "removed when dropped")] tempfile::TempDir),
-    Database(String),
+    Database(#[expect(dead_code, reason = "removed when dropped")] TemporaryDatabase),
 }
 
 impl Place {
@@ -43,8 +41,8 @@ impl Place {
     }
 
     pub(crate) fn postgres() -> Self {
-        let (url, name) = create_postgres_database();
-        Self::open(url, Removal::Database(name))
+        let database = TemporaryDatabase::create();
+        Self::open(database.url.clone(), Removal::Database(database))
     }
 
     fn open(url: String, removal: Removal) -> Self {
@@ -86,47 +84,6 @@ impl Drop for Place {
             database.shutdown();
         }
     }
-}
-
-impl Drop for Removal {
-    fn drop(&mut self) {
-        let Self::Database(name) = self else { return };
-        // Connections close a moment after the pool; what cannot be removed goes with the throw-away server.
-        for _ in 0..20 {
-            if administrate(&format!("DROP DATABASE {name}")).is_ok() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    }
-}
-
-/// What went wrong, in words.
-pub(crate) fn describe(error: Error) -> String {
-    match error {
-        Error::Fault(fault) => fault.to_string(),
-        Error::Refused(refusal) => format!("refused: {}", refusal.public),
-    }
-}
-
-/// A new database on the test server, with its name. Its locale sorts `a` before `B`, so that tests see whether the order of a
-/// list depends on it.
-pub(crate) fn create_postgres_database() -> (String, String) {
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name = format!("t{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    administrate(&format!("CREATE DATABASE {name} TEMPLATE template0 LOCALE_PROVIDER icu ICU_LOCALE 'en-US'")).expect("CREATE DATABASE");
-    let server = server();
-    let base = server.rsplit_once('/').expect("a URL with a database").0;
-    (format!("{base}/{name}"), name)
-}
-
-#[expect(clippy::disallowed_methods, reason = "the servers are named by whoever runs the tests")]
-fn server() -> String {
-    std::env::var("PROPUSK_TEST_POSTGRES").expect("PROPUSK_TEST_POSTGRES must name a PostgreSQL server (tests/services.sh starts one)")
-}
-
-fn administrate(sql: &str) -> diesel::QueryResult<()> {
-    PgConnection::establish(&server()).expect("the PostgreSQL of PROPUSK_TEST_POSTGRES").batch_execute(sql)
 }
 
 /// Runs `f` on `count` threads that begin together; their answers.

@@ -81,7 +81,12 @@ pub struct Applied {
 /// is present does not name is removed; the two built-in role maps stay, because the presets name them.
 pub fn plan(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: bool) -> Result<Vec<Difference>> {
     check_references(cx, wanted)?;
-    let mut differences = Vec::new();
+    let mut removals = Vec::new();
+    if prune {
+        plan_removals(cx, wanted, &mut removals)?;
+    }
+    // People and clients that go make way for the names of those that come; roles and maps wait until nobody uses them.
+    let (mut differences, last): (Vec<_>, Vec<_>) = removals.into_iter().partition(|removal| matches!(removal.kind, Kind::Client | Kind::User));
     plan_roles(cx, wanted, &mut differences)?;
     for entry in wanted.users.iter().flatten() {
         differences.push(plan_user(cx, entry, material)?);
@@ -89,9 +94,7 @@ pub fn plan(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: b
     for entry in wanted.clients.iter().flatten() {
         differences.push(plan_client(cx, entry, material)?);
     }
-    if prune {
-        plan_removals(cx, wanted, &mut differences)?;
-    }
+    differences.extend(last);
     Ok(differences)
 }
 

@@ -21,8 +21,9 @@ fn scribe(target: &Target) -> Scribe {
         patience: Duration::from_millis(100),
         busy_timeout_ms: 100,
         connection: Some(connection),
-        last_batch: 0,
         last_idle: Instant::now(),
+        listener: Listener::default(),
+        changes: Vec::new(),
     }
 }
 
