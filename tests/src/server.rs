@@ -96,6 +96,7 @@ impl TestServer {
     }
 
     /// Another server on the same installation: a replica, or the same one after a restart.
+    #[must_use]
     pub fn replica(&self, more: &[(&str, &str)]) -> Self {
         let port = free_port();
         // Both answer under the same issuer, as replicas behind one proxy do.

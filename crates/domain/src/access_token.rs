@@ -22,13 +22,13 @@ const SKEW: i64 = 30;
 /// A refusal with [`Cause::TokenUnknownKey`] is worth another try after the keys have been read again.
 pub fn verify(token: &str, ring: &KeyRing, policy: &Policy, now: UnixTime) -> Result<AccessTokenClaims, Refusal> {
     let unverified =
-        UnverifiedJwt::parse(token).map_err(|error| refuse(cause_of(&error)).expected("an access token of this server").received(error.slug()))?;
+        UnverifiedJwt::parse(token).map_err(|error| refuse(cause_of(error)).expected("an access token of this server").received(error.slug()))?;
     if !unverified.header.is_typ("at+jwt") {
         let received = unverified.header.typ.clone().unwrap_or_else(|| "none".to_owned());
         return Err(refuse(Cause::TokenWrongType).expected("typ at+jwt").received(received));
     }
     let kid = unverified.header.kid.clone().unwrap_or_default();
-    let claims: AccessTokenClaims = ring.verify(&unverified).map_err(|error| match cause_of(&error) {
+    let claims: AccessTokenClaims = ring.verify(&unverified).map_err(|error| match cause_of(error) {
         Cause::TokenUnknownKey => refuse(Cause::TokenUnknownKey).expected("the kid of a published key").received(&kid),
         cause => refuse(cause).expected("a token signed by this server").received(error.slug()),
     })?;
@@ -55,7 +55,7 @@ fn refuse(cause: Cause) -> Refusal {
     Refusal::new(ErrorCode::InvalidToken, DEAD, cause)
 }
 
-const fn cause_of(error: &JwtError) -> Cause {
+const fn cause_of(error: JwtError) -> Cause {
     match error {
         JwtError::Malformed | JwtError::TooLong | JwtError::BadClaims => Cause::TokenMalformed,
         JwtError::AlgNotAllowed => Cause::TokenAlgorithm,

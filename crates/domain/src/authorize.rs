@@ -181,7 +181,8 @@ fn is_fresh(situation: &Situation<'_>, session: &Session, now: UnixTime) -> bool
         return true;
     }
     let prompt = situation.request.prompt;
-    let young = situation.request.max_age.is_none_or(|age| now.since(session.auth_time) <= i64::try_from(age).unwrap_or(i64::MAX));
+    // An age of nothing asks for a sign-in in this flow, like `prompt=login`, also within the same second.
+    let young = situation.request.max_age.is_none_or(|age| age > 0 && now.since(session.auth_time) <= i64::try_from(age).unwrap_or(i64::MAX));
     !prompt.login && !prompt.select_account && young
 }
 

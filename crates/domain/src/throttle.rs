@@ -62,19 +62,24 @@ impl Counter {
         Ok(before.max(0) + store.count(&self.window(now), by, 2 * WINDOW, now)?)
     }
 
-    /// Seconds that still have to pass, for the `count`-th attempt.
-    fn pause(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<i64, Fault> {
+    /// Lets the `count`-th attempt pass, or answers the seconds that it has to wait. Beyond the threshold only one attempt
+    /// passes a pause: the gate is a single-use mark, so of a hundred parallel attempts one wins it.
+    fn pass(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<Option<i64>, Fault> {
         let beyond = count - self.threshold;
         if beyond <= 0 {
-            return Ok(0);
+            return Ok(None);
         }
-        let wanted = 1_i64.checked_shl(u32::try_from(beyond - 1).unwrap_or(u32::MAX)).filter(|pause| (1..longest).contains(pause)).unwrap_or(longest);
-        let last = number(store.get(&format!("{}:last", self.key), now)?);
-        Ok((last + wanted - now.0).clamp(0, longest))
+        let pause = 1_i64.checked_shl(u32::try_from(beyond - 1).unwrap_or(u32::MAX)).filter(|pause| (1..longest).contains(pause)).unwrap_or(longest);
+        let gate = self.gate();
+        if store.put_new(&gate, now.plus(pause).0.to_string().as_bytes(), pause, now)? {
+            return Ok(None);
+        }
+        let opens = number(store.get(&gate, now)?);
+        Ok(Some((opens - now.0).clamp(1, longest)))
     }
 
-    fn remember(&self, store: &dyn Ephemeral, now: UnixTime) -> Result<(), Fault> {
-        store.put(&format!("{}:last", self.key), now.0.to_string().as_bytes(), 2 * WINDOW, now)
+    fn gate(&self) -> String {
+        format!("{}:gate", self.key)
     }
 }
 
@@ -95,15 +100,10 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     let [both, everywhere, from_address] = &counters;
     let here = both.add(store, 1, now)?;
     let counts = [here, everywhere.add(store, 1, now)?, from_address.add(store, i64::from(here == 1), now)?];
+    let longest = thresholds.longest_pause.clamp(1, LONGEST_PAUSE);
     let mut pause = 0;
     for (counter, count) in counters.iter().zip(counts) {
-        pause = pause.max(counter.pause(store, count, thresholds.longest_pause.clamp(0, LONGEST_PAUSE), now)?);
-    }
-    for (counter, count) in counters.iter().zip(counts) {
-        // The clock of a pause starts anew with an attempt that was let through, not with each one that was turned away.
-        if pause == 0 && count >= counter.threshold {
-            counter.remember(store, now)?;
-        }
+        pause = pause.max(counter.pass(store, count, longest, now)?.unwrap_or(0));
     }
     if pause > 0 {
         return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
@@ -125,6 +125,7 @@ pub fn succeeded(store: &dyn Ephemeral, attempt: &Attempt) -> Result<(), Fault> 
         for window in [attempt.at, attempt.at.plus(-WINDOW)] {
             store.take(&counter.window(window), attempt.at)?;
         }
+        store.take(&counter.gate(), attempt.at)?;
     }
     if attempt.counted_address {
         store.count(&from_address.window(attempt.at), -1, 2 * WINDOW, attempt.at)?;

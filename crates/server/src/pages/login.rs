@@ -80,13 +80,13 @@ async fn without_client(state: &AppState, request: &HttpRequest, params: &Params
 }
 
 async fn form(state: &AppState, request: &HttpRequest, params: &Params, flow: &Flow, sealed: &str, now: UnixTime) -> HttpResponse {
-    let stale = flow.request.is_some() && now.since(flow.started_at) >= STALE;
+    let is_stale = flow.request.is_some() && now.since(flow.started_at) >= STALE;
     let notice = match params.get("notice") {
         Some("expired") => Some(LoginNotice::Expired),
         Some("cookie") => Some(LoginNotice::CookieLost),
         Some("blocked") => Some(LoginNotice::CookiesBlocked),
         Some("again") => Some(LoginNotice::Reauthenticate),
-        _ if stale => Some(LoginNotice::Stale),
+        _ if is_stale => Some(LoginNotice::Stale),
         _ => None,
     };
     let hint = flow.request.as_ref().and_then(|wanted| wanted.login_hint.clone()).unwrap_or_default();
