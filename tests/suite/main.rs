@@ -13,6 +13,7 @@ mod admin;
 mod cli;
 mod deploy;
 mod ephemeral;
+mod readme;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
