@@ -186,80 +186,6 @@ fn is_fresh(situation: &Situation<'_>, session: &Session, now: UnixTime) -> bool
     !prompt.login && !prompt.select_account && young
 }
 
-/// What a code is issued for.
-#[derive(Debug, Clone, Copy)]
-pub struct CodeRequest<'a> {
-    /// The client.
-    pub client: &'a RegisteredClient,
-    /// Where the code will be sent.
-    pub target: &'a ProvenTarget,
-    /// The request.
-    pub request: &'a AuthorizeRequest,
-    /// The scope that is granted.
-    pub scope: &'a Scope,
-    /// The session.
-    pub session: &'a Session,
-    /// Whether the person allowed it on the consent page just now, so that it is remembered.
-    pub allowed: bool,
-}
-
-/// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
-/// now, which sends the flow back to the sign-in page.
-pub fn issue_code(cx: &mut Cx<'_>, wanted: &CodeRequest<'_>) -> Result<Option<Secret>> {
-    let client = &wanted.client.client;
-    let session = wanted.session;
-    // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
-    if !cx.store.touch_session(&session.sid, cx.now)? {
-        return Ok(None);
-    }
-    let Some(user) = cx.store.find_user(&session.sub)?.filter(User::is_active) else { return Ok(None) };
-    if !cx.store.guard_user(&user.sub, user.credential_version)? {
-        return Ok(None);
-    }
-    let offline = wanted.scope.contains("offline_access") && client.may_use(GrantType::RefreshToken);
-    let lifetime =
-        if offline { cx.policy.grant_lifetime } else { cx.policy.code_lifetime + client.settings.access_token_lifetime + cx.policy.clock_leeway };
-    let code = Secret::generate(cx.rng, "ppc_");
-    let grant = Grant {
-        id: ids::sortable(cx.now, cx.rng),
-        sub: Some(user.sub.clone()),
-        client_id: client.client_id.clone(),
-        scope: wanted.scope.clone(),
-        sid: Some(session.sid.clone()),
-        offline,
-        auth_time: Some(session.auth_time),
-        amr: session.amr.clone(),
-        nonce: wanted.request.nonce.clone(),
-        code: Some(Code {
-            digest: digest(code.expose()),
-            redirect_uri: wanted.target.redirect_uri.clone(),
-            redirect_uri_was_sent: wanted.target.was_sent,
-            challenge: wanted.request.code_challenge.clone(),
-            expires_at: cx.now.plus(cx.policy.code_lifetime),
-            redeemed_at: None,
-        }),
-        refresh: None,
-        created_at: cx.now,
-        expires_at: Some(cx.now.plus(lifetime)),
-        revoked_at: None,
-    };
-    let grant = Grant { refresh: offline.then(|| crate::refresh::first(cx)), ..grant };
-    cx.store.insert_grant(&grant)?;
-    if wanted.allowed {
-        remember_consent(cx, &user.sub, client, wanted.scope)?;
-    }
-    cx.audit(Audit::of("code_issued").sub(&user.sub).client(&client.client_id).grant(&grant.id).detail(wanted.scope.to_string()))?;
-    Ok(Some(code))
-}
-
-fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) -> Result<()> {
-    let before = cx.store.find_consent(sub, &client.client_id)?;
-    let scope = before.map_or_else(|| scope.clone(), |consent| consent.scope.union(scope));
-    cx.audit(Audit::of("consent_given").sub(sub).client(&client.client_id).detail(scope.to_string()))?;
-    cx.store.put_consent(&Consent { sub: sub.to_owned(), client_id: client.client_id.clone(), scope, granted_at: cx.now })?;
-    Ok(())
-}
-
 /// What an authorization request has come to.
 #[derive(Debug)]
 pub enum Outcome {
@@ -318,21 +244,67 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
         hinted_sub: hint.as_ref().map(|hint| hint.sub.as_str()),
     };
     match (decide(&situation, cx.now)?, session, user) {
-        (Decision::Proceed, Some(session), Some(_)) => {
-            let wanted = CodeRequest {
-                client: attempt.client,
-                target: attempt.target,
-                request: attempt.request,
-                scope: attempt.scope,
-                session,
-                allowed: attempt.allowed,
-            };
-            Ok(issue_code(cx, &wanted)?.map_or(Outcome::SignIn { again: false }, Outcome::Code))
-        }
+        (Decision::Proceed, Some(session), Some(_)) => Ok(issue_code(cx, attempt, session)?.map_or(Outcome::SignIn { again: false }, Outcome::Code)),
         (Decision::Consent, _, Some(user)) => Ok(Outcome::Consent { user: Box::new(user) }),
         (Decision::SignIn { again }, ..) => Ok(Outcome::SignIn { again }),
         (Decision::Proceed | Decision::Consent, ..) => Ok(Outcome::SignIn { again: false }),
     }
+}
+
+/// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
+/// now, which sends the flow back to the sign-in page.
+fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session) -> Result<Option<Secret>> {
+    let client = &attempt.client.client;
+    // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
+    if !cx.store.touch_session(&session.sid, cx.now)? {
+        return Ok(None);
+    }
+    let Some(user) = cx.store.find_user(&session.sub)?.filter(User::is_active) else { return Ok(None) };
+    if !cx.store.guard_user(&user.sub, user.credential_version)? {
+        return Ok(None);
+    }
+    let offline = attempt.scope.contains("offline_access") && client.may_use(GrantType::RefreshToken);
+    let lifetime =
+        if offline { cx.policy.grant_lifetime } else { cx.policy.code_lifetime + client.settings.access_token_lifetime + cx.policy.clock_leeway };
+    let code = Secret::generate(cx.rng, "ppc_");
+    let grant = Grant {
+        id: ids::sortable(cx.now, cx.rng),
+        sub: Some(user.sub.clone()),
+        client_id: client.client_id.clone(),
+        scope: attempt.scope.clone(),
+        sid: Some(session.sid.clone()),
+        offline,
+        auth_time: Some(session.auth_time),
+        amr: session.amr.clone(),
+        nonce: attempt.request.nonce.clone(),
+        code: Some(Code {
+            digest: digest(code.expose()),
+            redirect_uri: attempt.target.redirect_uri.clone(),
+            redirect_uri_was_sent: attempt.target.was_sent,
+            challenge: attempt.request.code_challenge.clone(),
+            expires_at: cx.now.plus(cx.policy.code_lifetime),
+            redeemed_at: None,
+        }),
+        refresh: None,
+        created_at: cx.now,
+        expires_at: Some(cx.now.plus(lifetime)),
+        revoked_at: None,
+    };
+    let grant = Grant { refresh: offline.then(|| crate::refresh::first(cx)), ..grant };
+    cx.store.insert_grant(&grant)?;
+    if attempt.allowed {
+        remember_consent(cx, &user.sub, client, attempt.scope)?;
+    }
+    cx.audit(Audit::of("code_issued").sub(&user.sub).client(&client.client_id).grant(&grant.id).detail(attempt.scope.to_string()))?;
+    Ok(Some(code))
+}
+
+fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) -> Result<()> {
+    let before = cx.store.find_consent(sub, &client.client_id)?;
+    let scope = before.map_or_else(|| scope.clone(), |consent| consent.scope.union(scope));
+    cx.audit(Audit::of("consent_given").sub(sub).client(&client.client_id).detail(scope.to_string()))?;
+    cx.store.put_consent(&Consent { sub: sub.to_owned(), client_id: client.client_id.clone(), scope, granted_at: cx.now })?;
+    Ok(())
 }
 
 /// The person cancelled on the sign-in page or declined on the consent page.
