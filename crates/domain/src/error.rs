@@ -14,6 +14,16 @@ pub enum Error {
     Fault(Fault),
 }
 
+impl Error {
+    /// The fault; a refusal where none can be is a fault of ours.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Refused(refusal) => Fault::broken(refusal.public),
+        }
+    }
+}
+
 /// The result of a rule.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
