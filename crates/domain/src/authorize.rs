@@ -311,3 +311,8 @@ fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) 
 pub fn denied(client_id: &str) -> Refusal {
     Refusal::new(ErrorCode::AccessDenied, "The person declined", Cause::AccessDenied).client(client_id)
 }
+
+#[cfg(test)]
+#[path = "authorize_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests;
