@@ -214,7 +214,7 @@ impl TestServer {
     /// Waits until the running server has seen what another process changed: it looks every quarter of a second and
     /// promises a second.
     pub fn settle(&self) {
-        std::thread::sleep(Duration::from_millis(600));
+        std::thread::sleep(Duration::from_secs(1));
     }
 
     /// The record behind a reference; the server writes it a moment after its answer.

@@ -15,8 +15,8 @@ const WATCH: Duration = Duration::from_millis(250);
 /// How often refusals are written.
 const REFUSALS: Duration = Duration::from_millis(100);
 
-/// How often used sessions and counted tokens are written.
-const NOTES: Duration = Duration::from_secs(10);
+/// How often used sessions and counted tokens are written: a row a client and a minute.
+const NOTES: Duration = Duration::from_secs(60);
 
 /// How often rows that have had their time are removed.
 const SWEEP: Duration = Duration::from_secs(60);

@@ -17,14 +17,17 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
     let now = state.now();
     let base = state.settings.issuer_path();
     let path = request.path();
-    let nearest = format!("{base}{}", nearest_path(path.strip_prefix(base).unwrap_or(path)));
+    let own = path.strip_prefix(base).unwrap_or(path);
+    let nearest = format!("{base}{}", nearest_path(own));
     let refusal = Refusal::new(ErrorCode::NotFound, "There is nothing at this path", Cause::WrongPath)
         .expected("a documented path")
         .received(path)
         .nearest(Some(nearest.clone()))
         .fix(format!("use {}{}", state.settings.origin(), nearest));
     let reported = state.report("unknown", refusal.into(), now);
-    if prefers_a_page(&request) {
+    // Below these only programs live, whatever they say that they accept.
+    let for_programs = own.starts_with("/oauth") || own.starts_with("/.well-known");
+    if prefers_a_page(&request) && !for_programs {
         return pages::error::page(&state, &request, &reported, ErrorKind::NotFound, None);
     }
     let mut response = HttpResponse::NotFound().json(json!({
