@@ -21,7 +21,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
             Ok(to_client(state, request, &judged.target, &context, &response))
         }
         Outcome::SignIn { again } => {
-            let sealed = step::seal(state, &flow, now).await?;
+            let sealed = step::seal(state, request, &flow, now).await?;
             let mut pairs = vec![("flow", sealed.as_str())];
             if again {
                 pairs.push(("notice", "again"));
@@ -29,7 +29,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
             Ok(see_other(&own_url(state, "/login", &pairs)))
         }
         Outcome::Consent { .. } => {
-            let sealed = step::seal(state, &flow, now).await?;
+            let sealed = step::seal(state, request, &flow, now).await?;
             Ok(see_other(&own_url(state, "/consent", &[("flow", sealed.as_str())])))
         }
     }
@@ -91,7 +91,7 @@ pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, notice
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(old.request.clone(), browser.digest(), now);
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
-    match step::seal(state, &flow, now).await {
+    match step::seal(state, request, &flow, now).await {
         Ok(sealed) => {
             let mut response = see_other(&own_url(state, "/login", &[("flow", sealed.as_str()), ("notice", notice)]));
             set_browser_cookie(state, &mut response, &browser);

@@ -103,14 +103,14 @@ async fn show(
     user: &User,
     now: UnixTime,
 ) -> Result<HttpResponse> {
-    let sealed = step::seal(state, flow, now).await?;
+    let sealed = step::seal(state, request, flow, now).await?;
     // Somebody else signs in by the same flow, asked anew.
     let mut other = flow.clone();
     other.signed_in = None;
     if let Some(wanted) = other.request.as_mut() {
         wanted.prompt.login = true;
     }
-    let other = step::seal(state, &other, now).await?;
+    let other = step::seal(state, request, &other, now).await?;
     let other_account_href = own_url(state, "/login", &[("flow", other.as_str())]);
     let scopes: Vec<&str> = judged.scope.iter().collect();
     let language = locale(state, request, Some(params), &judged.request.ui_locales, user.locale.as_deref());

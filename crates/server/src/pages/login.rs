@@ -70,7 +70,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
     let flow = Flow::begin(None, browser.digest(), now);
-    let sealed = match step::seal(state, &flow, now).await {
+    let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
     };
