@@ -107,12 +107,17 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     }
     if pause > 0 {
         return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
-            .expected(format!("at most {} attempts on an account from one address before pauses begin", thresholds.account_at_address))
+            .expected(format!(
+                "at most {} attempts on an account from one address, {} from everywhere, {} accounts from one address in two minutes",
+                thresholds.account_at_address, thresholds.account, thresholds.address
+            ))
             .received(format!(
                 "{} attempts on the account from this address, {} from everywhere, {} accounts from this address",
                 counts[0], counts[1], counts[2]
             ))
             .retry_after(pause)
+            .fix(format!("wait {pause} s; two minutes after the guessing stops all is forgotten"))
+            .fix("raise login.account_at_address, login.account or login.address when many people share one address")
             .into());
     }
     Ok(Attempt { counters, counted_address: here == 1, at: now })
