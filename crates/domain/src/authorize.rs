@@ -107,7 +107,11 @@ pub fn allow_scope(client: &Client, scope: &Scope) -> Result<(), Refusal> {
     }
     let mut refusal = Refusal::new(ErrorCode::InvalidScope, "The client may not ask for this scope", Cause::ScopeNotAllowed)
         .client(&client.client_id)
-        .expected(client.settings.scopes.to_string())
+        .expected(if client.settings.scopes.is_empty() {
+            "no scope: the client may have none".to_owned()
+        } else {
+            client.settings.scopes.to_string()
+        })
         .received(scope.to_string());
     for wanted in beyond {
         refusal = refusal.fix(format!("propusk client set {} --add-scope {}", client.client_id, shell_quoted(wanted)));

@@ -112,13 +112,12 @@ impl Refusal {
 impl From<ProtocolError> for Refusal {
     fn from(error: ProtocolError) -> Self {
         let mut refusal = Self::new(error.code, error.description, Cause::MalformedRequest);
-        if let Some(parameter) = error.parameter {
-            refusal = refusal.expected(format!("a valid parameter {}", printable(&parameter)));
-        }
-        if let Some(received) = error.received {
-            refusal = refusal.received(received);
-        }
-        refusal
+        refusal = match error.parameter {
+            Some(parameter) => refusal.expected(format!("a valid parameter {}", printable(&parameter))),
+            None => refusal.expected("a well-formed request"),
+        };
+        // Values may be secrets, so only those come along that the parser knows to be none.
+        refusal.received(error.received.as_deref().unwrap_or("a missing, repeated or malformed one")).fix(error.description)
     }
 }
 

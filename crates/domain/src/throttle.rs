@@ -62,6 +62,14 @@ impl Counter {
         Ok(before.max(0) + store.count(&self.window(now), by, 2 * WINDOW, now)?)
     }
 
+    /// Forgets attempts that were counted at `at`.
+    fn take_back(&self, store: &dyn Ephemeral, count: i64, at: UnixTime) -> Result<(), Fault> {
+        if count > 0 {
+            store.count(&self.window(at), -count, 2 * WINDOW, at)?;
+        }
+        Ok(())
+    }
+
     /// Seconds that still have to pass, for the `count`-th attempt.
     fn pause(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<i64, Fault> {
         let beyond = count - self.threshold;
@@ -106,6 +114,10 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
         }
     }
     if pause > 0 {
+        // No guess was made: it must not lengthen the pause that `Retry-After` promises.
+        both.take_back(store, 1, now)?;
+        everywhere.take_back(store, 1, now)?;
+        from_address.take_back(store, i64::from(here == 1), now)?;
         return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
             .expected(format!(
                 "at most {} attempts on an account from one address, {} from everywhere, {} accounts from one address in two minutes",
@@ -131,8 +143,5 @@ pub fn succeeded(store: &dyn Ephemeral, attempt: &Attempt) -> Result<(), Fault> 
             store.take(&counter.window(window), attempt.at)?;
         }
     }
-    if attempt.counted_address {
-        store.count(&from_address.window(attempt.at), -1, 2 * WINDOW, attempt.at)?;
-    }
-    Ok(())
+    from_address.take_back(store, i64::from(attempt.counted_address), attempt.at)
 }
