@@ -3,7 +3,7 @@
 
 use crate::cause::Cause;
 use crate::client::{Client, GrantType, RegisteredClient};
-use crate::client_auth::{disabled_client, unknown_client};
+use crate::client_auth::{disabled_client, is_registrable, shell_quoted, unknown_client_at};
 use crate::context::{Audit, Cx};
 use crate::end_session::read_hint;
 use crate::error::{Refusal, Result};
@@ -30,7 +30,7 @@ pub fn prove_target(client: Option<&Client>, target: &Target) -> Result<ProvenTa
     let client_id =
         target.client_id.as_deref().ok_or_else(|| Refusal::invalid_request("client_id is missing", Cause::MalformedRequest).expected("client_id"))?;
     let page = |refusal: Refusal| Refusal { code: ErrorCode::InvalidRequest, public: "The client is not known here", ..refusal };
-    let client = client.ok_or_else(|| page(unknown_client(client_id)))?;
+    let client = client.ok_or_else(|| page(unknown_client_at(client_id, target.redirect_uri.as_deref())))?;
     if client.disabled {
         return Err(page(disabled_client(client)));
     }
@@ -41,7 +41,8 @@ pub fn prove_target(client: Option<&Client>, target: &Target) -> Result<ProvenTa
             _ => Err(Refusal::invalid_request("redirect_uri is missing", Cause::RedirectUriMissing)
                 .client(client_id)
                 .expected(listed(registered))
-                .received("none")),
+                .received("none")
+                .fix("send redirect_uri in the authorization request")),
         };
     };
     if registered.iter().any(|uri| redirect_uri::matches(uri, presented, client.settings.native)) {
@@ -60,15 +61,14 @@ fn mismatch(client: &Client, presented: &str) -> Refusal {
         refusal = refusal.nearest(Some(format!("{} (first difference at character {})", nearest.registered, nearest.first_difference + 1)));
     }
     match redirect_uri::check_registration(presented, client.settings.native, false) {
-        Ok(()) => refusal.fix(format!("propusk client set {} --add-redirect-uri {}", client.client_id, shell_quoted(presented))),
+        Ok(()) if is_registrable(presented, client.settings.native) => {
+            refusal.fix(format!("propusk client set {} --add-redirect-uri {}", client.client_id, shell_quoted(presented)))
+        }
+        Ok(()) => {
+            refusal.fix(format!("register the whole URI of the client's settings: propusk client set {} --add-redirect-uri URI", client.client_id))
+        }
         Err(problem) => refusal.fix(format!("this URI cannot be registered ({problem}): correct it in the client's settings")),
     }
-}
-
-/// A word that a shell reads as it stands.
-pub fn shell_quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&b);
-    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn listed(registered: &[String]) -> String {
@@ -86,10 +86,13 @@ pub fn judge(client: &Client, request: &AuthorizeRequest) -> Result<Scope, Refus
             .fix(format!("propusk client set {} --grant-type authorization_code", client.client_id)));
     }
     if client.settings.require_pkce && request.code_challenge.is_none() {
-        return Err(Refusal::invalid_request("This client must use PKCE with code_challenge_method S256", Cause::PkceRequired)
+        let refusal = Refusal::invalid_request("This client must use PKCE with code_challenge_method S256", Cause::PkceRequired)
             .client(&client.client_id)
             .expected("code_challenge and code_challenge_method=S256")
-            .received("no code_challenge"));
+            .received("no code_challenge")
+            .fix("switch PKCE with S256 on in the application");
+        // A public client can never go without (RFC 9700 §2.1.1).
+        return Err(if client.is_public() { refusal } else { refusal.fix(format!("propusk client set {} --require-pkce off", client.client_id)) });
     }
     let scope = request.scope.clone().unwrap_or_else(|| client.settings.scopes.intersection(&Scope::from_iter(["openid".to_owned()])));
     allow_scope(client, &scope)?;
@@ -104,7 +107,11 @@ pub fn allow_scope(client: &Client, scope: &Scope) -> Result<(), Refusal> {
     }
     let mut refusal = Refusal::new(ErrorCode::InvalidScope, "The client may not ask for this scope", Cause::ScopeNotAllowed)
         .client(&client.client_id)
-        .expected(client.settings.scopes.to_string())
+        .expected(if client.settings.scopes.is_empty() {
+            "no scope: the client may have none".to_owned()
+        } else {
+            client.settings.scopes.to_string()
+        })
         .received(scope.to_string());
     for wanted in beyond {
         refusal = refusal.fix(format!("propusk client set {} --add-scope {}", client.client_id, shell_quoted(wanted)));
@@ -161,7 +168,11 @@ pub fn decide(situation: &Situation<'_>, now: UnixTime) -> Result<Decision, Refu
     if usable.is_none() {
         if prompt.none {
             let public = "Nobody is signed in, or not recently enough";
-            return Err(Refusal::new(ErrorCode::LoginRequired, public, Cause::LoginRequired).client(&situation.client.client_id));
+            return Err(Refusal::new(ErrorCode::LoginRequired, public, Cause::LoginRequired)
+                .client(&situation.client.client_id)
+                .expected("a session, recent enough and of the person that is asked for")
+                .received(if situation.session.is_some() { "another session" } else { "no session" })
+                .fix("send the person without prompt=none"));
         }
         return Ok(Decision::SignIn { again: situation.session.is_some() });
     }
@@ -309,7 +320,10 @@ fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) 
 
 /// The person cancelled on the sign-in page or declined on the consent page.
 pub fn denied(client_id: &str) -> Refusal {
-    Refusal::new(ErrorCode::AccessDenied, "The person declined", Cause::AccessDenied).client(client_id)
+    Refusal::new(ErrorCode::AccessDenied, "The person declined", Cause::AccessDenied)
+        .client(client_id)
+        .expected("the person's permission")
+        .received("the person cancelled or declined")
 }
 
 #[cfg(test)]

@@ -44,7 +44,8 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
 pub(crate) fn method(state: &AppState, request: &HttpRequest, endpoint: &'static str, allow: &'static str, page: bool) -> HttpResponse {
     let refusal = Refusal::new(ErrorCode::MethodNotAllowed, "This endpoint does not answer this method", Cause::WrongMethod)
         .expected(allow)
-        .received(request.method().as_str());
+        .received(request.method().as_str())
+        .fix(format!("send {allow}; after a redirect many programs turn a POST into a GET"));
     let reported = state.report(endpoint, refusal.into(), state.now());
     let mut response = if page && prefers_a_page(request) {
         pages::error::page(state, request, &reported, ErrorKind::MethodNotAllowed, None)

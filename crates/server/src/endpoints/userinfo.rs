@@ -63,6 +63,7 @@ fn missing() -> Refusal {
     Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing)
         .expected("Authorization: Bearer")
         .received("none")
+        .fix("send the access token in the Authorization header, with the scheme Bearer")
 }
 
 fn without_person(client_id: &str) -> Refusal {
@@ -71,6 +72,7 @@ fn without_person(client_id: &str) -> Refusal {
         .client(client_id)
         .expected("a person's token")
         .received("a client's own token")
+        .fix("sign a person in by the grant authorization_code")
 }
 
 fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
@@ -78,6 +80,7 @@ fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
     let mut refusal = Refusal::from(error);
     if twice {
         refusal.detail.cause = Cause::TokenInTwoPlaces;
+        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
     }
     refusal
 }

@@ -180,7 +180,11 @@ pub async fn seal(state: &AppState, request: &HttpRequest, flow: &Flow, now: Uni
 
 /// Opens a flow from a URL or form; a refusal when it was damaged, lost or sealed by another installation.
 pub async fn open(state: &AppState, sealed: Option<&str>, now: UnixTime) -> Result<Flow> {
-    let broken = || Refusal::invalid_request("The sign-in cannot be continued", Cause::FlowBroken).expected("a flow that this server sealed");
+    let broken = || {
+        Refusal::invalid_request("The sign-in cannot be continued", Cause::FlowBroken)
+            .expected("a flow that this server sealed")
+            .fix("begin again at the application")
+    };
     let sealed = sealed.ok_or_else(|| broken().received("none"))?;
     let flow = match sealed.strip_prefix(PARKED) {
         None => Flow::open(sealed, &state.keys()),
