@@ -10,9 +10,11 @@
 )]
 
 mod admin;
+mod architecture;
 mod cli;
 mod deploy;
 mod ephemeral;
+mod openapi;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
