@@ -15,6 +15,7 @@ mod cli;
 mod deploy;
 mod ephemeral;
 mod openapi;
+mod protocol_rules;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
