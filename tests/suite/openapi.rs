@@ -198,3 +198,39 @@ fn the_path_of_an_issuer_moves_everything_but_the_probes() {
     let tokens = server.tokens(&client, &anna, "openid");
     assert_eq!(server.userinfo(tokens["access_token"].as_str().unwrap()).status, 200);
 }
+
+#[test]
+fn odd_spellings_of_paths_get_documented_answers() {
+    let server = TestServer::start(Backend::Sqlite);
+    let odd = [
+        "/oauth/userinfo/%ff",
+        "/oauth/userinfo/a%2Fb",
+        "/oauth/userinfo/%00",
+        "/oauth/userinfo/../token",
+        "/oauth/%74oken",
+        "/oauth%2Ftoken",
+        "/OAUTH/TOKEN",
+        "/oauth/./token",
+        "/assets/..%2Fstyle.css",
+        "/assets/%2e%2e",
+        "/assets/%ff",
+        "/%",
+        "/%zz",
+        "/;/oauth/token",
+        "/oauth/token;a=b",
+        "/я",
+        "//",
+        "/?",
+        "/.well-known/",
+        "/.well-known/openid-configuration/auth",
+    ];
+    for path in odd {
+        for method in ["GET", "POST", "HEAD"] {
+            for accept in ["*/*", "text/html"] {
+                // The contract judges it.
+                let response = Request::new(method, &server.url(path)).header("Accept", accept).send().unwrap();
+                assert!(response.status < 500, "{method} {path}: {}", response.status);
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! How endpoints meet a request before they judge it: spelling of paths, methods, other origins, client authentication.
 
+use propusk_domain::admin::clients;
 use propusk_domain::client::Preset;
 use propusk_tests::http::{Request, Response, form_part};
 use propusk_tests::server::{Backend, Registered, TestServer};
@@ -124,4 +125,32 @@ fn userinfo_takes_its_token_in_three_ways_and_challenges_without_one() {
     assert_eq!((twice.status, twice.reason.as_str()), (400, "invalid_request"));
     let query = Request::get(&format!("{url}?access_token={token}")).send().unwrap();
     assert_eq!(query.status, 400, "only clients with the switch may");
+}
+
+#[test]
+fn two_secrets_live_side_by_side_until_the_overlap_ends() {
+    let server = TestServer::start(Backend::Sqlite);
+    let old = server.add_client("robot", Preset::Service);
+    let new = server.admin(|cx| clients::rotate_secret(cx, "robot", 3600)).expose().to_owned();
+    server.settle();
+    for secret in [&old.secret, &new] {
+        assert!(secret.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._~-".contains(&byte)), "nothing to encode, nothing to get wrong");
+        assert_eq!(client_token(&server, "/oauth/token", &Registered { secret: secret.clone(), ..old.clone() }).status, 200);
+    }
+    server.advance(3600);
+    let late = client_token(&server, "/oauth/token", &old);
+    assert_eq!((late.status, late.reason.as_str()), (401, "invalid_client"));
+    assert_eq!(server.explain(late.json()["error_reference"].as_str().unwrap()).detail.cause.slug(), "secret_expired");
+    assert_eq!(client_token(&server, "/oauth/token", &Registered { secret: new, ..old }).status, 200);
+}
+
+#[test]
+fn token_answers_are_stored_by_nobody_old_proxies_included() {
+    let server = TestServer::start(Backend::Sqlite);
+    let robot = server.add_client("robot", Preset::Service);
+    let wrong = Registered { secret: "wrong".into(), ..robot.clone() };
+    for response in [client_token(&server, "/oauth/token", &robot), client_token(&server, "/oauth/token", &wrong)] {
+        // RFC 6749 §5.1 and §5.2 have both.
+        assert_eq!((response.header("cache-control"), response.header("pragma")), (Some("no-store"), Some("no-cache")));
+    }
 }

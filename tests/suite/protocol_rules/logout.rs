@@ -49,7 +49,7 @@ fn a_hint_of_the_present_session_ends_it_at_once_and_state_alone_goes_back() {
     at.server.advance(86_400);
     let hint = at.id_token.clone();
     let landing = at.leave(&[("id_token_hint", &hint), BYE, ("state", "a b&c~é")]);
-    assert_eq!(landing.url, "https://site.example/bye?state=a+b%26c%7E%C3%A9", "{}", landing.trace());
+    assert_eq!(landing.url, "https://site.example/bye?state=a%20b%26c~%C3%A9", "{}", landing.trace());
     assert!(!at.is_signed_in());
 }
 

@@ -80,6 +80,8 @@ fn before_client_and_redirect_uri_are_proven_nothing_is_redirected() {
             let response = Request::get(&server.authorize_url(&site, &more)).send().unwrap();
             assert_eq!((response.status, response.location()), (400, None), "{more:?}");
             assert!(response.header("content-type").unwrap().starts_with("text/html"));
+            // What was registered is the operator's business; what came is the caller's text.
+            assert!(!response.text().contains("site.example") && !response.text().contains("evil.example"), "{}", response.text());
         }
     }
     server.add_client_with("two", Preset::Web, |new| new.redirect_uris = vec!["https://a.example/cb".into(), "https://b.example/cb".into()]);
@@ -125,6 +127,33 @@ fn unknown_parameters_and_the_order_of_known_ones_change_nothing() {
     let mut tab = browser.new_tab().stop_at(site.redirect_uri());
     let landing = tab.post_from("https://site.example/", &server.url("/oauth/authorize"), &pairs).unwrap();
     assert!(landing.param("code").is_some(), "{}", landing.trace());
+}
+
+#[test]
+fn a_state_of_eight_kib_comes_back_byte_for_byte_by_get_and_by_post() {
+    let (server, anna, site) = setting();
+    // A deep link: half of it has to be escaped, so that it is over 16 KiB in the URL.
+    let state: String = "a~é&=+ %\"\\"
+        .chars()
+        .cycle()
+        .scan(0, |bytes, c| {
+            *bytes += c.len_utf8();
+            (*bytes <= 8192).then_some(c)
+        })
+        .collect();
+    for by_post in [false, true] {
+        let mut browser = Browser::new().stop_at(site.redirect_uri());
+        if by_post {
+            let pairs = [("client_id", "site"), ("redirect_uri", site.redirect_uri()), ("response_type", "code"), ("state", state.as_str())];
+            browser.post_from("https://site.example/", &server.url("/oauth/authorize"), &pairs).unwrap();
+        } else {
+            browser.visit(&server.authorize_url(&site, &[("state", &state)])).unwrap();
+        }
+        assert!(browser.url().len() < 8192, "the page's own URL stays short: {}", browser.url().len());
+        let landing = browser.sign_in("anna", &anna.password).unwrap();
+        assert_eq!(landing.param("state").as_deref(), Some(&*state), "{by_post}");
+        assert!(landing.param("code").is_some());
+    }
 }
 
 #[test]
