@@ -26,7 +26,9 @@ impl Connection {
     /// As [`Request::send`].
     pub fn send(&mut self, request: &Request) -> Result<Response, HttpError> {
         self.write(request)?;
-        self.read(&request.method)
+        let response = self.read(&request.method)?;
+        request.check(&response);
+        Ok(response)
     }
 
     /// Sends without waiting for an answer.

@@ -19,6 +19,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use url::Url;
 
+use crate::contract;
+
 pub use crate::connection::Connection;
 pub use crate::form::{encode_uri_component, form_decode, form_encode, form_part, query_pairs, query_param};
 
@@ -140,9 +142,21 @@ impl Request {
     ///
     /// # Errors
     /// [`HttpError`] when connecting, sending or reading fails, or the answer is not HTTP/1.x.
+    ///
+    /// # Panics
+    /// When a test's server gave an answer that `openapi.yaml` does not promise.
     pub fn send(&self) -> Result<Response, HttpError> {
         let mut stream = connect(self)?;
-        self.send_over(&mut stream)
+        let response = self.send_over(&mut stream)?;
+        self.check(&response);
+        Ok(response)
+    }
+
+    /// Holds the answer against `openapi.yaml` when a test's server gave it; what was sent verbatim may be anything.
+    pub(crate) fn check(&self, response: &Response) {
+        if self.verbatim.is_none() {
+            contract::check(self, response);
+        }
     }
 
     /// The same over a stream that the caller opened (TLS, a proxy, a socket pair).

@@ -11,6 +11,7 @@
 
 pub mod browser;
 pub mod connection;
+pub mod contract;
 pub mod cookies;
 pub mod form;
 pub mod html;

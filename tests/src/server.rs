@@ -1,6 +1,7 @@
 //! A server in this process: real HTTP on a free port, a clock that is moved by hand, either pair of backends.
 
 use crate::browser::{Browser, Landing};
+use crate::contract;
 use crate::http::{Request, Response};
 use crate::postgres::TemporaryDatabase;
 use propusk_crypto::{PasswordHasher, PasswordParams, Secret, SystemRandom};
@@ -41,6 +42,7 @@ pub struct TestServer {
     /// Where metrics are read.
     pub metrics: SocketAddr,
     settings: Vec<(String, String)>,
+    authority: String,
     stop: Option<(actix_web::dev::ServerHandle, JoinHandle<()>)>,
     place: Arc<Place>,
 }
@@ -144,7 +146,9 @@ impl TestServer {
         });
         let (handle, metrics) = receiver.recv_timeout(Duration::from_secs(30)).expect("a server that starts");
         let instance = Instance::open_with(parsed, Arc::clone(&clock) as Arc<_>).expect("the installation");
-        Self { issuer, instance, clock, metrics: metrics.expect("metrics"), settings, stop: Some((handle, thread)), place }
+        let authority = format!("127.0.0.1:{port}");
+        contract::register(&authority, instance.settings.issuer_path());
+        Self { issuer, instance, clock, metrics: metrics.expect("metrics"), settings, authority, stop: Some((handle, thread)), place }
     }
 
     /// A URL of this server.
@@ -319,6 +323,7 @@ impl TestServer {
 
 impl Drop for TestServer {
     fn drop(&mut self) {
+        contract::forget(&self.authority);
         if let Some((handle, thread)) = self.stop.take() {
             // The future stops the server even when nobody awaits it; the thread ends with it.
             drop(handle.stop(true));

@@ -10,10 +10,13 @@
 )]
 
 mod admin;
+mod architecture;
 mod cli;
 mod deploy;
 mod ephemeral;
 mod explain;
+mod openapi;
+mod protocol_rules;
 mod readme;
 mod relying_party;
 mod rocketchat;

@@ -9,7 +9,7 @@ use crate::refresh::UnverifiedRefreshToken;
 use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::User;
-use propusk_protocol::{AccessTokenClaims, ErrorCode, IntrospectionResponse};
+use propusk_protocol::{AccessTokenClaims, ErrorCode, IntrospectionResponse, Scope};
 
 /// Refuses a client that may not introspect at all.
 pub fn allow(client: &Client) -> Result<(), Refusal> {
@@ -42,7 +42,7 @@ pub fn access_token(claims: &AccessTokenClaims, user: Option<&User>, owner: &Reg
     let mapped = user.map(|user| owner.role_map.claims_of(&user.role));
     IntrospectionResponse {
         active: true,
-        scope: Some(claims.scope.clone()),
+        scope: told(&claims.scope),
         client_id: Some(claims.client_id.clone()),
         username: user.map(|user| user.username.clone()),
         token_type: Some("Bearer"),
@@ -72,7 +72,7 @@ pub fn refresh_token(
     let Some(user) = user else { return Ok(None) };
     let response = IntrospectionResponse {
         active: true,
-        scope: Some(grant.scope.clone()),
+        scope: told(&grant.scope),
         client_id: Some(grant.client_id.clone()),
         username: Some(user.username),
         token_type: None,
@@ -88,6 +88,11 @@ pub fn refresh_token(
         groups: None,
     };
     Ok(Some((grant, response)))
+}
+
+/// An empty string is no scope (RFC 6749 §3.3).
+fn told(scope: &Scope) -> Option<Scope> {
+    Some(scope.clone()).filter(|scope| !scope.is_empty())
 }
 
 /// The live grant behind the *current* generation of a refresh token.

@@ -3,7 +3,7 @@
 
 use crate::state::AppState;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use propusk_crypto::random::reference;
 use propusk_domain::records::RefusalRecord;
@@ -113,7 +113,7 @@ impl Reported {
 
     fn builder(&self) -> HttpResponseBuilder {
         let mut builder = HttpResponse::build(self.status());
-        builder.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store")));
+        builder.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-store"))).insert_header((PRAGMA, HeaderValue::from_static("no-cache")));
         if let Some(seconds) = self.retry_after {
             builder.insert_header((RETRY_AFTER, HeaderValue::from(seconds.max(1))));
         }

@@ -125,7 +125,8 @@ impl Issued {
             expires_in: self.lifetime.max(0).cast_unsigned(),
             refresh_token: self.refresh_token,
             id_token,
-            scope: Some(self.access.scope),
+            // An empty string is no scope (RFC 6749 §3.3); a client that may ask for none gets none told.
+            scope: Some(self.access.scope).filter(|scope| !scope.is_empty()),
         })
     }
 }

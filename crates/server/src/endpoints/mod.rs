@@ -10,7 +10,7 @@ pub(crate) mod userinfo;
 
 use crate::extract::form::Form;
 use crate::state::AppState;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::{Result, UnixTime, client_auth};
@@ -28,7 +28,7 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
     Ok((params, client))
 }
 
-/// A successful answer that must never be stored.
+/// A successful answer that must never be stored; RFC 6749 §5.1 asks for `Pragma` beside the `Cache-Control` of every answer.
 fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
-    HttpResponse::Ok().json(body)
+    HttpResponse::Ok().insert_header((PRAGMA, HeaderValue::from_static("no-cache"))).json(body)
 }
