@@ -10,6 +10,7 @@
 )]
 
 mod admin;
+mod bad_input;
 mod cli;
 mod deploy;
 mod ephemeral;
