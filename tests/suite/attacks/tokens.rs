@@ -45,6 +45,9 @@ fn another_clients_token_at_the_chats_identity_path_is_refused(backend: Backend)
     let server = TestServer::start(backend);
     let (anna, chat) = (server.add_user("anna", "owner"), server.add_client("rocketchat", Preset::RocketChat));
     let shop = server.add_client_with("shop", Preset::Web, |new| new.first_party = Some(true));
+    // Even one that may send its token in the query.
+    server.set_client("shop", |patch| patch.query_token = Some(true));
+    server.settle();
     let token = |client| server.tokens(client, &anna, "openid")["access_token"].as_str().unwrap().to_owned();
     let (of_chat, of_shop) = (token(&chat), token(&shop));
     let path = server.url("/oauth/userinfo/rocketchat");
