@@ -15,6 +15,7 @@ mod bad_input;
 mod cli;
 mod deploy;
 mod ephemeral;
+mod failures;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
