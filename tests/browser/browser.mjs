@@ -124,6 +124,18 @@ export async function signIn(page, who) {
   await page.click('#login-submit');
 }
 
+/** Guesses passwords until the page refuses to look at more, and returns the headers of that answer. */
+export async function guess(page, who) {
+  for (let attempt = 0; attempt < 20; attempt += 1) {
+    const answered = page.waitForResponse((response) => response.request().method() === 'POST');
+    await signIn(page, { ...who, password: `guess ${attempt}` });
+    const response = await answered;
+    await page.waitForLoadState();
+    if (response.status() === 429) return response.headers();
+  }
+  return assert.fail('twenty guesses were not slowed');
+}
+
 /** Waits until the browser is at the callback of `client`. */
 export function atCallback(page, client) {
   return page.waitForURL((url) => url.href.startsWith(`${house.site}/${client}/callback`));

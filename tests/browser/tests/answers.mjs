@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, signIn } from '../browser.mjs';
+import { atCallback, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, person, redeem } from '../house.mjs';
 
 test('form_post brings code, state and iss by POST, without a click', async () => {
@@ -16,6 +16,17 @@ test('form_post brings code, state and iss by POST, without a click', async () =
     assert.equal(parameters.state, '"><&+ й');
     assert.equal(parameters.iss, house.issuer);
     assert.equal((await redeem('site', parameters.code)).status, 200);
+  });
+});
+
+test('the page of form_post speaks the language that the client asked for', async () => {
+  const who = await person();
+  await inBrowser({ javaScriptEnabled: false, locale: 'en-US' }, async (visitor, page) => {
+    await page.goto(authorizeUrl('site', { response_mode: 'form_post', ui_locales: 'ru' }));
+    await signIn(page, who);
+    assert.equal(await words(page, '#form-post-submit'), 'Продолжить');
+    await page.goto(authorizeUrl('site', { response_mode: 'form_post', ui_locales: 'ru', prompt: 'login none' }));
+    assert.equal(await words(page, '#form-post-submit'), 'Продолжить');
   });
 });
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
-import { artifact, inBrowser, signIn } from '../browser.mjs';
+import { artifact, guess, inBrowser, signIn } from '../browser.mjs';
 import { authorizeUrl, house, names, person } from '../house.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core').source;
@@ -31,6 +31,10 @@ const pages = {
     await signIn(page, who);
     await page.waitForSelector('#login-notice');
   },
+  'login-throttled': async (page, who) => {
+    await page.goto(authorizeUrl('site'));
+    await guess(page, who);
+  },
   consent: async (page, who) => {
     await page.goto(authorizeUrl('calendar', { scope: 'openid profile email roles groups offline_access' }));
     await signIn(page, who);
@@ -57,7 +61,7 @@ for (const [language, locale] of [['ru', 'ru-RU'], ['en', 'en-US']]) {
     test(`${where} in ${language} is accessible and whole`, async () => {
       const who = await person({ name });
       await inBrowser({ locale }, async (visitor, page) => {
-        visitor.expect(400, 403);
+        visitor.expect(400, 403, 429);
         await go(page, who);
         await inspect(page, `${where}-${language}`, language);
       });
@@ -122,8 +126,8 @@ test('what can be pressed is large enough for a finger', () =>
 
 test('the picture of the README', () =>
   inBrowser({ locale: 'ru-RU' }, async (visitor, page) => {
-    await page.goto(authorizeUrl('site'));
-    assert.ok((await page.innerText('.stub')).includes(names.site));
+    await page.goto(authorizeUrl('rocketchat', { redirect_uri: `${house.chat}/_oauth/besedka` }));
+    assert.ok((await page.innerText('.stub')).includes(names.rocketchat));
     await page.screenshot({ path: artifact('readme-login') });
   }));
 
