@@ -65,7 +65,7 @@ impl CookieJar {
         };
         let same = |known: &Cookie| known.name == cookie.name && known.domain == cookie.domain && known.path == cookie.path;
         self.cookies.retain(|known| !same(known));
-        if cookie.expires.is_none_or(|end| end > SystemTime::now()) {
+        if cookie.expires.is_none_or(|end| end > now()) {
             self.cookies.push(cookie);
         }
     }
@@ -96,7 +96,7 @@ impl CookieJar {
     fn matches(&self, cookie: &Cookie, url: &str, context: Context) -> bool {
         let Ok(url) = Url::parse(url) else { return false };
         let host = url.host_str().unwrap_or("");
-        let alive = cookie.expires.is_none_or(|end| end > SystemTime::now());
+        let alive = cookie.expires.is_none_or(|end| end > now());
         let host_fits = if cookie.host_only { host == cookie.domain } else { domain_match(host, &cookie.domain) };
         let secure_fits = !cookie.secure || url.scheme() == "https" || self.ignore_secure;
         let site_fits = match (context, cookie.same_site.as_deref()) {
@@ -150,7 +150,7 @@ fn parse(url: &str, set_cookie: &str) -> Result<Cookie, &'static str> {
     // Max-Age wins over Expires (RFC 6265 §5.3 step 3).
     if let Some(seconds) = max_age {
         let seconds = u64::try_from(seconds).unwrap_or(0);
-        cookie.expires = Some(if seconds == 0 { UNIX_EPOCH } else { SystemTime::now() + Duration::from_secs(seconds) });
+        cookie.expires = Some(if seconds == 0 { UNIX_EPOCH } else { now() + Duration::from_secs(seconds) });
     }
     check(&cookie, &host, url.scheme() == "https", explicit_path)?;
     Ok(cookie)
@@ -207,6 +207,11 @@ fn http_date(text: &str) -> Option<SystemTime> {
     let days = shifted * 365 + shifted / 4 - shifted / 100 + shifted / 400 + day_of_year;
     let seconds = days.checked_sub(719_468)? * 86_400 + number(3)? * 3600 + number(4)? * 60 + number(5)?;
     Some(UNIX_EPOCH + Duration::from_secs(seconds))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a browser lives by the machine's clock")]
+fn now() -> SystemTime {
+    SystemTime::now()
 }
 
 #[cfg(test)]

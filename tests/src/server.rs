@@ -98,6 +98,7 @@ impl TestServer {
     }
 
     /// Another server on the same installation: a replica, or the same one after a restart.
+    #[must_use]
     pub fn replica(&self, more: &[(&str, &str)]) -> Self {
         let port = free_port();
         // Both answer under the same issuer, as replicas behind one proxy do.
@@ -217,7 +218,7 @@ impl TestServer {
     /// Waits until the running server has seen what another process changed: it looks every quarter of a second and
     /// promises a second.
     pub fn settle(&self) {
-        std::thread::sleep(Duration::from_millis(600));
+        std::thread::sleep(Duration::from_secs(1));
     }
 
     /// The record behind a reference; the server writes it a moment after its answer.

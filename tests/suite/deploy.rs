@@ -159,7 +159,7 @@ fn nginx_accepts_its_sample() {
     let site = sample
         .lines()
         .filter(|line| !line.contains("listen [::]"))
-        .map(|line| format!("{line}\n"))
+        .flat_map(|line| [line, "\n"])
         .collect::<String>()
         .replace("listen 80;", "listen 127.0.0.1:20080;")
         .replace("listen 443 ", "listen 127.0.0.1:20443 ")

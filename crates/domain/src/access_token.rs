@@ -3,7 +3,7 @@
 
 use crate::cause::Cause;
 use crate::client::Client;
-use crate::error::Refusal;
+use crate::error::{Refusal, shape};
 use crate::grant::Grant;
 use crate::policy::Policy;
 use crate::time::UnixTime;
@@ -15,38 +15,56 @@ use propusk_protocol::{AccessTokenClaims, ErrorCode};
 /// The one sentence for every dead token.
 const DEAD: &str = "The access token is not valid";
 
+/// How the operator mends what came damaged.
+const WHOLE: &str = "send the access token exactly as the token endpoint gave it";
+
+/// How the operator mends a token of another server.
+const ELSEWHERE: &str = "use the token at the server that issued it: compare the addresses in the application's settings";
+
+/// How the operator mends differing clocks.
+const CLOCKS: &str = "synchronise the clocks of the machines (timedatectl set-ntp true)";
+
 /// How late a token may be before its expiry looks like anything but a difference of clocks, in seconds.
 const SKEW: i64 = 30;
 
 /// Checks form, key, signature, type, issuer and times; what remains to be asked is whether its grant lives.
 /// A refusal with [`Cause::TokenUnknownKey`] is worth another try after the keys have been read again.
 pub fn verify(token: &str, ring: &KeyRing, policy: &Policy, now: UnixTime) -> Result<AccessTokenClaims, Refusal> {
-    let unverified =
-        UnverifiedJwt::parse(token).map_err(|error| refuse(cause_of(&error)).expected("an access token of this server").received(error.slug()))?;
+    let unverified = UnverifiedJwt::parse(token).map_err(|error| {
+        let received = format!("{} ({})", shape(token), error.slug());
+        refuse(cause_of(error)).expected("an access token of this server: a JWT").received(received).fix(WHOLE)
+    })?;
     if !unverified.header.is_typ("at+jwt") {
         let received = unverified.header.typ.clone().unwrap_or_else(|| "none".to_owned());
-        return Err(refuse(Cause::TokenWrongType).expected("typ at+jwt").received(received));
+        return Err(refuse(Cause::TokenWrongType).expected("typ at+jwt").received(format!("typ {received}")).fix("send access_token, not id_token"));
     }
     let kid = unverified.header.kid.clone().unwrap_or_default();
-    let claims: AccessTokenClaims = ring.verify(&unverified).map_err(|error| match cause_of(&error) {
-        Cause::TokenUnknownKey => refuse(Cause::TokenUnknownKey).expected("the kid of a published key").received(&kid),
-        cause => refuse(cause).expected("a token signed by this server").received(error.slug()),
+    let claims: AccessTokenClaims = ring.verify(&unverified).map_err(|error| match cause_of(error) {
+        Cause::TokenUnknownKey => refuse(Cause::TokenUnknownKey).expected("the kid of a published key").received(&kid).fix(ELSEWHERE),
+        cause => refuse(cause).expected("a token signed by this server").received(error.slug()).fix(WHOLE).fix(ELSEWHERE),
     })?;
     let refuse = |cause| refuse(cause).client(&claims.client_id);
     if claims.iss != policy.issuer {
-        return Err(refuse(Cause::TokenWrongIssuer).expected(&*policy.issuer).received(&claims.iss));
+        return Err(refuse(Cause::TokenWrongIssuer)
+            .expected(&*policy.issuer)
+            .received(&claims.iss)
+            .fix(ELSEWHERE)
+            .fix("never change the setting issuer of a running service"));
     }
     let late = now.0 - claims.exp;
     if late >= 0 {
         let cause = if late <= SKEW { Cause::ClockSkew } else { Cause::TokenExpired };
-        return Err(refuse(cause)
+        let refusal = refuse(cause)
             .expected(format!("a token that lives at {now}"))
-            .received(format!("expired at {}, {late} s ago", UnixTime(claims.exp))));
+            .received(format!("expired at {}, {late} s ago", UnixTime(claims.exp)))
+            .fix("get a new token: refresh, or sign in again");
+        return Err(if cause == Cause::ClockSkew { refusal.fix(CLOCKS) } else { refusal });
     }
     if claims.iat > now.0 + policy.clock_leeway {
         return Err(refuse(Cause::TokenNotYetValid)
             .expected(format!("issued at {now} or before"))
-            .received(format!("issued at {}", UnixTime(claims.iat))));
+            .received(format!("issued at {}, {} s ahead", UnixTime(claims.iat), claims.iat - now.0))
+            .fix(CLOCKS));
     }
     Ok(claims)
 }
@@ -55,7 +73,7 @@ fn refuse(cause: Cause) -> Refusal {
     Refusal::new(ErrorCode::InvalidToken, DEAD, cause)
 }
 
-const fn cause_of(error: &JwtError) -> Cause {
+const fn cause_of(error: JwtError) -> Cause {
     match error {
         JwtError::Malformed | JwtError::TooLong | JwtError::BadClaims => Cause::TokenMalformed,
         JwtError::AlgNotAllowed => Cause::TokenAlgorithm,
@@ -80,12 +98,15 @@ pub struct Standing<'a> {
 /// Refuses a token whose client, grant or person is gone (userinfo tells what is true *now*).
 pub fn must_stand(claims: &AccessTokenClaims, standing: &Standing<'_>, now: UnixTime) -> Result<(), Refusal> {
     let refuse = |cause| refuse(cause).client(&claims.client_id);
-    let client = standing.client.ok_or_else(|| refuse(Cause::UnknownClient))?;
+    let removed = || refuse(Cause::UnknownClient).expected("a registered client").received("a client that was removed");
+    let client = standing.client.ok_or_else(removed)?;
     if client.disabled {
-        return Err(refuse(Cause::DisabledClient).fix(format!("propusk client set {} --enable", client.client_id)));
+        let fix = format!("propusk client set {} --enable", client.client_id);
+        return Err(refuse(Cause::DisabledClient).expected("an enabled client").received("disabled").fix(fix).fix("then sign in again"));
     }
     let grant = standing.grant.filter(|grant| grant.client_id == claims.client_id);
-    let grant = grant.ok_or_else(|| refuse(Cause::TokenRevoked).expected("a live grant").received("a grant that was removed"))?;
+    let grant =
+        grant.ok_or_else(|| refuse(Cause::TokenRevoked).expected("a live grant").received("a grant that was removed").fix("sign in again"))?;
     // The person is asked first: a disabled account explains its revoked grants.
     if grant.sub.is_some() {
         match standing.user {
@@ -94,14 +115,15 @@ pub fn must_stand(claims: &AccessTokenClaims, standing: &Standing<'_>, now: Unix
                 return Err(refuse(Cause::TokenUserDisabled)
                     .expected("an active account")
                     .received("a disabled account")
-                    .fix(format!("propusk user enable {}", user.username)));
+                    .fix(format!("propusk user enable {}", user.username))
+                    .fix("then sign in again"));
             }
             Some(_) => {}
         }
     }
     if standing.denied || !grant.is_alive(now) {
         let received = grant.revoked_at.map_or_else(|| "a revoked token".to_owned(), |at| format!("revoked at {at}"));
-        return Err(refuse(Cause::TokenRevoked).expected("a live grant").received(received));
+        return Err(refuse(Cause::TokenRevoked).expected("a live grant").received(received).fix("sign in again"));
     }
     Ok(())
 }

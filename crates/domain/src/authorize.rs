@@ -3,7 +3,7 @@
 
 use crate::cause::Cause;
 use crate::client::{Client, GrantType, RegisteredClient};
-use crate::client_auth::{disabled_client, unknown_client};
+use crate::client_auth::{disabled_client, is_registrable, shell_quoted, unknown_client_at};
 use crate::context::{Audit, Cx};
 use crate::end_session::read_hint;
 use crate::error::{Refusal, Result};
@@ -30,7 +30,7 @@ pub fn prove_target(client: Option<&Client>, target: &Target) -> Result<ProvenTa
     let client_id =
         target.client_id.as_deref().ok_or_else(|| Refusal::invalid_request("client_id is missing", Cause::MalformedRequest).expected("client_id"))?;
     let page = |refusal: Refusal| Refusal { code: ErrorCode::InvalidRequest, public: "The client is not known here", ..refusal };
-    let client = client.ok_or_else(|| page(unknown_client(client_id)))?;
+    let client = client.ok_or_else(|| page(unknown_client_at(client_id, target.redirect_uri.as_deref())))?;
     if client.disabled {
         return Err(page(disabled_client(client)));
     }
@@ -41,7 +41,8 @@ pub fn prove_target(client: Option<&Client>, target: &Target) -> Result<ProvenTa
             _ => Err(Refusal::invalid_request("redirect_uri is missing", Cause::RedirectUriMissing)
                 .client(client_id)
                 .expected(listed(registered))
-                .received("none")),
+                .received("none")
+                .fix("send redirect_uri in the authorization request")),
         };
     };
     if registered.iter().any(|uri| redirect_uri::matches(uri, presented, client.settings.native)) {
@@ -60,15 +61,14 @@ fn mismatch(client: &Client, presented: &str) -> Refusal {
         refusal = refusal.nearest(Some(format!("{} (first difference at character {})", nearest.registered, nearest.first_difference + 1)));
     }
     match redirect_uri::check_registration(presented, client.settings.native, false) {
-        Ok(()) => refusal.fix(format!("propusk client set {} --add-redirect-uri {}", client.client_id, shell_quoted(presented))),
+        Ok(()) if is_registrable(presented, client.settings.native) => {
+            refusal.fix(format!("propusk client set {} --add-redirect-uri {}", client.client_id, shell_quoted(presented)))
+        }
+        Ok(()) => {
+            refusal.fix(format!("register the whole URI of the client's settings: propusk client set {} --add-redirect-uri URI", client.client_id))
+        }
         Err(problem) => refusal.fix(format!("this URI cannot be registered ({problem}): correct it in the client's settings")),
     }
-}
-
-/// A word that a shell reads as it stands.
-pub fn shell_quoted(text: &str) -> String {
-    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&b);
-    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 fn listed(registered: &[String]) -> String {
@@ -86,10 +86,13 @@ pub fn judge(client: &Client, request: &AuthorizeRequest) -> Result<Scope, Refus
             .fix(format!("propusk client set {} --grant-type authorization_code", client.client_id)));
     }
     if client.settings.require_pkce && request.code_challenge.is_none() {
-        return Err(Refusal::invalid_request("This client must use PKCE with code_challenge_method S256", Cause::PkceRequired)
+        let refusal = Refusal::invalid_request("This client must use PKCE with code_challenge_method S256", Cause::PkceRequired)
             .client(&client.client_id)
             .expected("code_challenge and code_challenge_method=S256")
-            .received("no code_challenge"));
+            .received("no code_challenge")
+            .fix("switch PKCE with S256 on in the application");
+        // A public client can never go without (RFC 9700 §2.1.1).
+        return Err(if client.is_public() { refusal } else { refusal.fix(format!("propusk client set {} --require-pkce off", client.client_id)) });
     }
     let scope = request.scope.clone().unwrap_or_else(|| client.settings.scopes.intersection(&Scope::from_iter(["openid".to_owned()])));
     allow_scope(client, &scope)?;
@@ -104,7 +107,11 @@ pub fn allow_scope(client: &Client, scope: &Scope) -> Result<(), Refusal> {
     }
     let mut refusal = Refusal::new(ErrorCode::InvalidScope, "The client may not ask for this scope", Cause::ScopeNotAllowed)
         .client(&client.client_id)
-        .expected(client.settings.scopes.to_string())
+        .expected(if client.settings.scopes.is_empty() {
+            "no scope: the client may have none".to_owned()
+        } else {
+            client.settings.scopes.to_string()
+        })
         .received(scope.to_string());
     for wanted in beyond {
         refusal = refusal.fix(format!("propusk client set {} --add-scope {}", client.client_id, shell_quoted(wanted)));
@@ -161,7 +168,11 @@ pub fn decide(situation: &Situation<'_>, now: UnixTime) -> Result<Decision, Refu
     if usable.is_none() {
         if prompt.none {
             let public = "Nobody is signed in, or not recently enough";
-            return Err(Refusal::new(ErrorCode::LoginRequired, public, Cause::LoginRequired).client(&situation.client.client_id));
+            return Err(Refusal::new(ErrorCode::LoginRequired, public, Cause::LoginRequired)
+                .client(&situation.client.client_id)
+                .expected("a session, recent enough and of the person that is asked for")
+                .received(if situation.session.is_some() { "another session" } else { "no session" })
+                .fix("send the person without prompt=none"));
         }
         return Ok(Decision::SignIn { again: situation.session.is_some() });
     }
@@ -181,82 +192,9 @@ fn is_fresh(situation: &Situation<'_>, session: &Session, now: UnixTime) -> bool
         return true;
     }
     let prompt = situation.request.prompt;
-    let young = situation.request.max_age.is_none_or(|age| now.since(session.auth_time) <= i64::try_from(age).unwrap_or(i64::MAX));
+    // An age of nothing asks for a sign-in in this flow, like `prompt=login`, also within the same second.
+    let young = situation.request.max_age.is_none_or(|age| age > 0 && now.since(session.auth_time) <= i64::try_from(age).unwrap_or(i64::MAX));
     !prompt.login && !prompt.select_account && young
-}
-
-/// What a code is issued for.
-#[derive(Debug, Clone, Copy)]
-pub struct CodeRequest<'a> {
-    /// The client.
-    pub client: &'a RegisteredClient,
-    /// Where the code will be sent.
-    pub target: &'a ProvenTarget,
-    /// The request.
-    pub request: &'a AuthorizeRequest,
-    /// The scope that is granted.
-    pub scope: &'a Scope,
-    /// The session.
-    pub session: &'a Session,
-    /// Whether the person allowed it on the consent page just now, so that it is remembered.
-    pub allowed: bool,
-}
-
-/// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
-/// now, which sends the flow back to the sign-in page.
-pub fn issue_code(cx: &mut Cx<'_>, wanted: &CodeRequest<'_>) -> Result<Option<Secret>> {
-    let client = &wanted.client.client;
-    let session = wanted.session;
-    // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
-    if !cx.store.touch_session(&session.sid, cx.now)? {
-        return Ok(None);
-    }
-    let Some(user) = cx.store.find_user(&session.sub)?.filter(User::is_active) else { return Ok(None) };
-    if !cx.store.guard_user(&user.sub, user.credential_version)? {
-        return Ok(None);
-    }
-    let offline = wanted.scope.contains("offline_access") && client.may_use(GrantType::RefreshToken);
-    let lifetime =
-        if offline { cx.policy.grant_lifetime } else { cx.policy.code_lifetime + client.settings.access_token_lifetime + cx.policy.clock_leeway };
-    let code = Secret::generate(cx.rng, "ppc_");
-    let grant = Grant {
-        id: ids::sortable(cx.now, cx.rng),
-        sub: Some(user.sub.clone()),
-        client_id: client.client_id.clone(),
-        scope: wanted.scope.clone(),
-        sid: Some(session.sid.clone()),
-        offline,
-        auth_time: Some(session.auth_time),
-        amr: session.amr.clone(),
-        nonce: wanted.request.nonce.clone(),
-        code: Some(Code {
-            digest: digest(code.expose()),
-            redirect_uri: wanted.target.redirect_uri.clone(),
-            redirect_uri_was_sent: wanted.target.was_sent,
-            challenge: wanted.request.code_challenge.clone(),
-            expires_at: cx.now.plus(cx.policy.code_lifetime),
-            redeemed_at: None,
-        }),
-        refresh: None,
-        created_at: cx.now,
-        expires_at: Some(cx.now.plus(lifetime)),
-        revoked_at: None,
-    };
-    let grant = Grant { refresh: offline.then(|| crate::refresh::first(cx)), ..grant };
-    cx.store.insert_grant(&grant)?;
-    if wanted.allowed {
-        remember_consent(cx, &user.sub, client, wanted.scope)?;
-    }
-    cx.audit(Audit::of("code_issued").sub(&user.sub).client(&client.client_id).grant(&grant.id).detail(wanted.scope.to_string()))?;
-    Ok(Some(code))
-}
-
-fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) -> Result<()> {
-    let before = cx.store.find_consent(sub, &client.client_id)?;
-    let scope = before.map_or_else(|| scope.clone(), |consent| consent.scope.union(scope));
-    cx.audit(Audit::of("consent_given").sub(sub).client(&client.client_id).detail(scope.to_string()))?;
-    cx.store.put_consent(&Consent { sub: sub.to_owned(), client_id: client.client_id.clone(), scope, granted_at: cx.now })?;
-    Ok(())
 }
 
 /// What an authorization request has come to.
@@ -317,24 +255,78 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
         hinted_sub: hint.as_ref().map(|hint| hint.sub.as_str()),
     };
     match (decide(&situation, cx.now)?, session, user) {
-        (Decision::Proceed, Some(session), Some(_)) => {
-            let wanted = CodeRequest {
-                client: attempt.client,
-                target: attempt.target,
-                request: attempt.request,
-                scope: attempt.scope,
-                session,
-                allowed: attempt.allowed,
-            };
-            Ok(issue_code(cx, &wanted)?.map_or(Outcome::SignIn { again: false }, Outcome::Code))
-        }
+        (Decision::Proceed, Some(session), Some(_)) => Ok(issue_code(cx, attempt, session)?.map_or(Outcome::SignIn { again: false }, Outcome::Code)),
         (Decision::Consent, _, Some(user)) => Ok(Outcome::Consent { user: Box::new(user) }),
         (Decision::SignIn { again }, ..) => Ok(Outcome::SignIn { again }),
         (Decision::Proceed | Decision::Consent, ..) => Ok(Outcome::SignIn { again: false }),
     }
 }
 
+/// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
+/// now, which sends the flow back to the sign-in page.
+fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session) -> Result<Option<Secret>> {
+    let client = &attempt.client.client;
+    // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
+    if !cx.store.touch_session(&session.sid, cx.now)? {
+        return Ok(None);
+    }
+    let Some(user) = cx.store.find_user(&session.sub)?.filter(User::is_active) else { return Ok(None) };
+    if !cx.store.guard_user(&user.sub, user.credential_version)? {
+        return Ok(None);
+    }
+    let offline = attempt.scope.contains("offline_access") && client.may_use(GrantType::RefreshToken);
+    let lifetime =
+        if offline { cx.policy.grant_lifetime } else { cx.policy.code_lifetime + client.settings.access_token_lifetime + cx.policy.clock_leeway };
+    let code = Secret::generate(cx.rng, "ppc_");
+    let grant = Grant {
+        id: ids::sortable(cx.now, cx.rng),
+        sub: Some(user.sub.clone()),
+        client_id: client.client_id.clone(),
+        scope: attempt.scope.clone(),
+        sid: Some(session.sid.clone()),
+        offline,
+        auth_time: Some(session.auth_time),
+        amr: session.amr.clone(),
+        nonce: attempt.request.nonce.clone(),
+        code: Some(Code {
+            digest: digest(code.expose()),
+            redirect_uri: attempt.target.redirect_uri.clone(),
+            redirect_uri_was_sent: attempt.target.was_sent,
+            challenge: attempt.request.code_challenge.clone(),
+            expires_at: cx.now.plus(cx.policy.code_lifetime),
+            redeemed_at: None,
+        }),
+        refresh: None,
+        created_at: cx.now,
+        expires_at: Some(cx.now.plus(lifetime)),
+        revoked_at: None,
+    };
+    let grant = Grant { refresh: offline.then(|| crate::refresh::first(cx)), ..grant };
+    cx.store.insert_grant(&grant)?;
+    if attempt.allowed {
+        remember_consent(cx, &user.sub, client, attempt.scope)?;
+    }
+    cx.audit(Audit::of("code_issued").sub(&user.sub).client(&client.client_id).grant(&grant.id).detail(attempt.scope.to_string()))?;
+    Ok(Some(code))
+}
+
+fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) -> Result<()> {
+    let before = cx.store.find_consent(sub, &client.client_id)?;
+    let scope = before.map_or_else(|| scope.clone(), |consent| consent.scope.union(scope));
+    cx.audit(Audit::of("consent_given").sub(sub).client(&client.client_id).detail(scope.to_string()))?;
+    cx.store.put_consent(&Consent { sub: sub.to_owned(), client_id: client.client_id.clone(), scope, granted_at: cx.now })?;
+    Ok(())
+}
+
 /// The person cancelled on the sign-in page or declined on the consent page.
 pub fn denied(client_id: &str) -> Refusal {
-    Refusal::new(ErrorCode::AccessDenied, "The person declined", Cause::AccessDenied).client(client_id)
+    Refusal::new(ErrorCode::AccessDenied, "The person declined", Cause::AccessDenied)
+        .client(client_id)
+        .expected("the person's permission")
+        .received("the person cancelled or declined")
 }
+
+#[cfg(test)]
+#[path = "authorize_tests.rs"]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+mod tests;

@@ -1,10 +1,11 @@
 //! Client authentication (RFC 6749 §2.3) and the diagnosis of its boring failures.
 
 use crate::cause::Cause;
-use crate::client::Client;
-use crate::error::Refusal;
+use crate::client::{Client, is_valid_client_id};
+use crate::error::{Refusal, SHOWN, shape};
 use crate::time::UnixTime;
 use propusk_crypto::looks_like_hash;
+use propusk_protocol::redirect_uri::check_registration;
 use propusk_protocol::{ClientAuthError, ClientCredentials, ErrorCode};
 
 /// The one sentence for every failure: who cannot authenticate learns nothing else (RFC 6749 §5.2).
@@ -30,9 +31,11 @@ fn judge(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime
     let rotate = format!("propusk client rotate-secret {}", client.client_id);
     match credentials {
         ClientCredentials::None { .. } if client.is_public() => Ok(()),
-        ClientCredentials::None { .. } => {
-            Err(refuse(Cause::SecretMissing).expected("client_secret_basic or client_secret_post").received("none").fix(rotate))
-        }
+        ClientCredentials::None { .. } => Err(refuse(Cause::SecretMissing)
+            .expected("client_secret_basic or client_secret_post")
+            .received("none: a client_id without a secret")
+            .fix("put the client secret into the application's settings; when it is lost:")
+            .fix(rotate)),
         ClientCredentials::Basic { .. } | ClientCredentials::Post { .. } if client.is_public() => Err(refuse(Cause::WrongAuthMethod)
             .expected("none: this client has no secret")
             .received(credentials.method())
@@ -60,20 +63,60 @@ pub fn unreadable(error: ClientAuthError) -> Refusal {
     let mut refusal = Refusal::from(error.error);
     refusal.detail.cause = cause;
     refusal.basic_challenge = basic_challenge;
-    if cause == Cause::MissingScheme {
-        refusal = refusal.expected("Authorization: Basic <base64>").fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it");
+    match cause {
+        Cause::MissingScheme => refusal
+            .expected("Authorization: Basic <base64>")
+            .received("the base64 alone")
+            .fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it"),
+        Cause::MalformedBasic => refusal
+            .expected("Authorization: Basic <base64 of client_id:client_secret>")
+            .received("a header that is not that")
+            .fix("set the application to client_secret_post, or correct how it builds the header"),
+        Cause::TwoAuthMethods => refusal
+            .expected("one of client_secret_basic and client_secret_post")
+            .received("both at once")
+            .fix("set one authentication method in the application's settings"),
+        Cause::WrongAuthMethod => refusal
+            .expected("client_secret_basic, client_secret_post or none")
+            .received("another method")
+            .fix("set client_secret_basic or client_secret_post in the application's settings"),
+        Cause::SecretMissing => refusal
+            .expected("client_id, and client_secret where the client has one")
+            .received("no credentials")
+            .fix("put client id and client secret into the application's settings"),
+        _ => refusal,
     }
-    refusal
 }
 
 /// Nobody is registered under this identifier.
 pub fn unknown_client(client_id: &str) -> Refusal {
-    let fix = format!("propusk client add {} --preset web", if crate::client::is_valid_client_id(client_id) { client_id } else { "ID" });
-    Refusal::new(ErrorCode::InvalidClient, FAILED, Cause::UnknownClient)
+    unknown_client_at(client_id, None)
+}
+
+/// The same, when the request says where answers should go: the command registers that address, too.
+pub fn unknown_client_at(client_id: &str, redirect_uri: Option<&str>) -> Refusal {
+    let refusal = Refusal::new(ErrorCode::InvalidClient, FAILED, Cause::UnknownClient)
         .client(client_id)
         .expected("a registered client_id")
         .received(client_id)
-        .fix(fix)
+        .fix("correct the client id in the application's settings, or register it:");
+    if !is_valid_client_id(client_id) {
+        return refusal.fix("no client can have this identifier");
+    }
+    let preset = if redirect_uri.is_some_and(|uri| uri.contains("/_oauth/")) { "rocket-chat" } else { "web" };
+    let place = redirect_uri.filter(|uri| is_registrable(uri, false)).map(|uri| format!(" --redirect-uri {}", shell_quoted(uri)));
+    refusal.fix(format!("propusk client add {client_id} --preset {preset}{}", place.unwrap_or_default()))
+}
+
+/// Whether a command that registers this address can be shown: valid, and short enough to be shown whole.
+pub(crate) fn is_registrable(uri: &str, native: bool) -> bool {
+    uri.chars().count() <= SHOWN && check_registration(uri, native, false).is_ok()
+}
+
+/// A word that a shell reads as it stands.
+pub fn shell_quoted(text: &str) -> String {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || b"-._~:/@%+=,".contains(&b);
+    if !text.is_empty() && text.bytes().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 /// The client is switched off.
@@ -94,7 +137,7 @@ fn check(client: &Client, presented: &str, now: UnixTime) -> Result<(), Refusal>
     };
     let refusal = Refusal::new(ErrorCode::InvalidClient, FAILED, cause)
         .expected("one of the client's live secrets")
-        .received(shape(client, presented))
+        .received(shape_for(client, presented))
         .fix(fix);
     Err(refusal.fix(format!("propusk client check-secret {} < secret-file", client.client_id)))
 }
@@ -123,22 +166,15 @@ pub fn diagnose_secret(client: &Client, presented: &str, now: UnixTime) -> Optio
 }
 
 /// What a secret looks like, without telling it.
-fn shape(client: &Client, presented: &str) -> String {
-    let mut notes = vec![format!("{} characters", presented.chars().count())];
+fn shape_for(client: &Client, presented: &str) -> String {
+    let shape = shape(presented);
     if client.secrets.iter().any(|secret| secret.hash.as_str() == presented) {
-        notes.push("looks like the stored hash of this client's secret".to_owned());
-    } else if let Some(kind) = looks_like_hash(presented) {
-        notes.push(format!("looks like a stored hash ({kind})"));
+        return format!("{shape}, looks like the stored hash of this client's secret");
     }
-    if presented.ends_with('\n') {
-        notes.push("has a trailing newline".to_owned());
-    } else if presented.trim() != presented {
-        notes.push("has white space at an end".to_owned());
+    match looks_like_hash(presented) {
+        Some(kind) => format!("{shape}, looks like a stored hash ({kind})"),
+        None => shape,
     }
-    if presented.contains('%') {
-        notes.push("contains a percent sign".to_owned());
-    }
-    notes.join(", ")
 }
 
 /// One more round of form decoding, when that changes anything.

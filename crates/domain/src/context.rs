@@ -57,6 +57,7 @@ impl<'a> Audit<'a> {
 
     /// To whom.
     #[must_use]
+    #[expect(clippy::should_implement_trait, reason = "the subject's name in the specification, not a subtraction")]
     pub fn sub(mut self, sub: &'a str) -> Self {
         self.sub = Some(sub);
         self

@@ -3,6 +3,7 @@
 
 use crate::cause::Cause;
 use crate::client::Client;
+use crate::client_auth::{is_registrable, shell_quoted};
 use crate::error::Refusal;
 use crate::policy::Policy;
 use crate::session::Session;
@@ -15,6 +16,7 @@ pub fn read_hint(token: &str, ring: &KeyRing, policy: &Policy) -> Result<IdToken
         Refusal::new(ErrorCode::InvalidRequest, "id_token_hint is not an ID token of this server", Cause::LogoutHintInvalid)
             .expected("an ID token issued here")
             .received(received)
+            .fix("send the newest ID token of this server as id_token_hint, or none")
     };
     let unverified = UnverifiedJwt::parse(token).map_err(|error| refuse(error.slug()))?;
     if !unverified.header.is_typ("JWT") {
@@ -40,9 +42,16 @@ pub fn return_uri(client: Option<&Client>, presented: Option<&str>) -> Result<Op
     let mut refusal = Refusal::invalid_request("post_logout_redirect_uri is not registered", Cause::PostLogoutUriMismatch)
         .expected(if registered.is_empty() { "a registered post-logout redirect URI".to_owned() } else { format!("one of {}", registered.join(" ")) })
         .received(presented);
-    if let Some(client) = client {
-        let fix = format!("propusk client set {} --add-post-logout-redirect-uri {}", client.client_id, crate::authorize::shell_quoted(presented));
-        refusal = refusal.client(&client.client_id).fix(fix);
+    let Some(client) = client else {
+        return Err(refusal.fix("send client_id or id_token_hint, so that it is known whose address this is"));
+    };
+    refusal = refusal.client(&client.client_id);
+    if client.disabled {
+        return Err(refusal.fix(format!("propusk client set {} --enable", client.client_id)));
     }
-    Err(refusal)
+    Err(if is_registrable(presented, client.settings.native) {
+        refusal.fix(format!("propusk client set {} --add-post-logout-redirect-uri {}", client.client_id, shell_quoted(presented)))
+    } else {
+        refusal.fix("this URI cannot be registered: correct it in the application's settings")
+    })
 }

@@ -14,6 +14,16 @@ pub enum Error {
     Fault(Fault),
 }
 
+impl Error {
+    /// The fault; a refusal where none can be is a fault of ours.
+    pub fn into_fault(self) -> Fault {
+        match self {
+            Self::Fault(fault) => fault,
+            Self::Refused(refusal) => Fault::broken(refusal.public),
+        }
+    }
+}
+
 /// The result of a rule.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -112,18 +122,17 @@ impl Refusal {
 impl From<ProtocolError> for Refusal {
     fn from(error: ProtocolError) -> Self {
         let mut refusal = Self::new(error.code, error.description, Cause::MalformedRequest);
-        if let Some(parameter) = error.parameter {
-            refusal = refusal.expected(format!("a valid parameter {}", printable(&parameter)));
-        }
-        if let Some(received) = error.received {
-            refusal = refusal.received(received);
-        }
-        refusal
+        refusal = match error.parameter {
+            Some(parameter) => refusal.expected(format!("a valid parameter {}", printable(&parameter))),
+            None => refusal.expected("a well-formed request"),
+        };
+        // Values may be secrets, so only those come along that the parser knows to be none.
+        refusal.received(error.received.as_deref().unwrap_or("a missing, repeated or malformed one")).fix(error.description)
     }
 }
 
 /// The longest piece of outside text that a log line or an explanation shows, in characters.
-const SHOWN: usize = 200;
+pub(crate) const SHOWN: usize = 200;
 
 /// Text from outside made safe for a terminal and a log line: control characters escaped, cut at 200 characters.
 pub fn printable(text: &str) -> String {
@@ -140,6 +149,22 @@ pub fn printable(text: &str) -> String {
         }
     }
     out
+}
+
+/// What a secret looks like without telling it: its length, and the marks of the mistakes that people make with secrets.
+pub fn shape(secret: &str) -> String {
+    let mut notes = vec![format!("{} characters", secret.chars().count())];
+    if secret.ends_with('\n') {
+        notes.push("has a trailing newline".to_owned());
+    } else if secret.trim() != secret {
+        notes.push("has white space at an end".to_owned());
+    }
+    if secret.contains('%') {
+        notes.push("contains a percent sign".to_owned());
+    }
+    let kinds = [("ppc_", "a code"), ("ppr_", "a refresh token"), ("pps_", "a client secret"), ("eyJ", "a JWT")];
+    notes.extend(kinds.iter().find(|(prefix, _)| secret.starts_with(prefix)).map(|(_, kind)| format!("begins like {kind}")));
+    notes.join(", ")
 }
 
 /// Something broke on our side.
@@ -216,5 +241,12 @@ mod tests {
         assert_eq!(printable("a\nb\u{1b}[31m"), "a\\u{a}b\\u{1b}[31m");
         assert_eq!(printable(&"я".repeat(500)).chars().count(), 201);
         assert_eq!(printable("\u{202e}txt"), "\\u{202e}txt");
+    }
+
+    #[test]
+    fn a_secret_is_shown_by_its_shape_alone() {
+        assert_eq!(shape("hunter2"), "7 characters");
+        assert_eq!(shape("ppc_abc\n"), "8 characters, has a trailing newline, begins like a code");
+        assert_eq!(shape(" a%2Bb"), "6 characters, has white space at an end, contains a percent sign");
     }
 }

@@ -16,11 +16,16 @@ pub fn allow(client: &Client) -> Result<(), Refusal> {
     if client.settings.introspect != Introspect::None {
         return Ok(());
     }
-    Err(Refusal::new(ErrorCode::UnauthorizedClient, "The client may not introspect tokens", Cause::IntrospectNotAllowed)
+    let refusal = Refusal::new(ErrorCode::UnauthorizedClient, "The client may not introspect tokens", Cause::IntrospectNotAllowed)
         .client(&client.client_id)
         .expected("a client with introspection own or any")
-        .received("none")
-        .fix(format!("propusk client set {} --introspect own", client.client_id)))
+        .received("a client with introspection none");
+    // A public client cannot prove who asks (RFC 7662 §2.1).
+    Err(if client.is_public() {
+        refusal.fix("let a client with a secret ask")
+    } else {
+        refusal.fix(format!("propusk client set {} --introspect own", client.client_id))
+    })
 }
 
 /// Whether `client` may learn about tokens issued to `owner`.

@@ -23,13 +23,14 @@ pub fn judge(name: &str, user: Option<User>, verdict: Verdict) -> Result<User> {
         return Err(refuse(Cause::UnknownUser)
             .expected("a sign-in name")
             .received(format!("{} characters beginning with {first}", name.chars().count()))
+            .fix("propusk user list")
             .into());
     };
     match verdict {
         Verdict::Wrong => Err(refuse(Cause::WrongPassword)
             .expected("the password of the account")
             .received("another")
-            .fix(format!("propusk user set-password {}", user.username))
+            .fix(format!("propusk user set-password {} --generate-password", user.username))
             .into()),
         Verdict::Unreadable => Err(Error::Fault(crate::Fault::broken(format!("the stored password hash of {} cannot be read", user.sub)))),
         Verdict::Right { .. } if !user.is_active() => Err(refuse(Cause::UserDisabled)
@@ -45,7 +46,10 @@ pub fn judge(name: &str, user: Option<User>, verdict: Verdict) -> Result<User> {
 /// was disabled or the password changed while the hash was computed.
 pub fn complete(cx: &mut Cx<'_>, user: &User, rehashed: Option<&str>, previous: Option<Session>, browser: Browser) -> Result<(Session, Secret)> {
     if !cx.store.guard_user(&user.sub, user.credential_version)? {
-        return Err(Refusal::new(ErrorCode::AccessDenied, "The user name or the password is wrong", Cause::WrongPassword).into());
+        return Err(Refusal::new(ErrorCode::AccessDenied, "The user name or the password is wrong", Cause::WrongPassword)
+            .expected("the account as it was when the password was checked")
+            .received("an account disabled, or a password changed, in the same moment")
+            .into());
     }
     if let Some(hash) = rehashed {
         cx.store.replace_password_hash(&user.sub, user.credential_version, hash)?;

@@ -64,6 +64,7 @@ fn revoke_grant(cx: &mut Cx<'_>, client_id: &str, grant: &str, sub: Option<&str>
 fn foreign(client_id: &str, owner: &str) -> Refusal {
     Refusal::invalid_grant("The token was issued to another client", Cause::TokenOfAnotherClient)
         .client(client_id)
-        .expected(owner)
+        .expected(format!("the client that the token was issued to: {owner}"))
         .received(client_id)
+        .fix("let the client revoke the token that it was issued to")
 }

@@ -1,6 +1,6 @@
 //! What the rules need remembered. Look-ups are `Result<Option<T>, Fault>`; every state change is a guarded
 //! compare-and-set that answers whether this caller won. A write that changes what a cache may hold also records a
-//! [`Change`](crate::records::Change) in the same transaction: the store does that by itself.
+//! [`Change`] in the same transaction: the store does that by itself.
 
 use crate::client::Client;
 use crate::client::ClientSecret;

@@ -62,20 +62,48 @@ impl Counter {
         Ok(before.max(0) + store.count(&self.window(now), by, 2 * WINDOW, now)?)
     }
 
-    /// Seconds that still have to pass, for the `count`-th attempt.
-    fn pause(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<i64, Fault> {
-        let beyond = count - self.threshold;
-        if beyond <= 0 {
-            return Ok(0);
+    /// Forgets attempts that were counted at `at`.
+    fn take_back(&self, store: &dyn Ephemeral, count: i64, at: UnixTime) -> Result<(), Fault> {
+        if count > 0 {
+            store.count(&self.window(at), -count, 2 * WINDOW, at)?;
         }
-        let wanted = 1_i64.checked_shl(u32::try_from(beyond - 1).unwrap_or(u32::MAX)).filter(|pause| (1..longest).contains(pause)).unwrap_or(longest);
-        let last = number(store.get(&format!("{}:last", self.key), now)?);
-        Ok((last + wanted - now.0).clamp(0, longest))
+        Ok(())
     }
 
-    fn remember(&self, store: &dyn Ephemeral, now: UnixTime) -> Result<(), Fault> {
-        store.put(&format!("{}:last", self.key), now.0.to_string().as_bytes(), 2 * WINDOW, now)
+    /// Lets the `count`-th attempt pass, or answers the seconds that it has to wait. From the threshold on each attempt that
+    /// passes closes the gate behind it; the gate is a single-use mark, so of a hundred parallel attempts one wins it.
+    fn pass(&self, store: &dyn Ephemeral, count: i64, longest: i64, now: UnixTime) -> Result<Passage, Fault> {
+        let beyond = count - self.threshold;
+        if beyond < 0 {
+            return Ok(Passage::Free);
+        }
+        let pause = 1_i64.checked_shl(u32::try_from(beyond).unwrap_or(u32::MAX)).filter(|pause| (1..longest).contains(pause)).unwrap_or(longest);
+        let opens = now.plus(pause).0.to_string();
+        if beyond == 0 {
+            store.put(&self.gate(), opens.as_bytes(), pause, now)?;
+            return Ok(Passage::Closed);
+        }
+        if store.put_new(&self.gate(), opens.as_bytes(), pause, now)? {
+            return Ok(Passage::Closed);
+        }
+        let opens = number(store.get(&self.gate(), now)?);
+        Ok(Passage::Wait((opens - now.0).clamp(1, longest)))
     }
+
+    fn gate(&self) -> String {
+        format!("{}:gate", self.key)
+    }
+}
+
+/// How an attempt came past a gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Passage {
+    /// There is none yet.
+    Free,
+    /// Through, and it is closed for the next.
+    Closed,
+    /// Not at all for so many seconds.
+    Wait(i64),
 }
 
 fn number(bytes: Option<Vec<u8>>) -> i64 {
@@ -95,24 +123,34 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     let [both, everywhere, from_address] = &counters;
     let here = both.add(store, 1, now)?;
     let counts = [here, everywhere.add(store, 1, now)?, from_address.add(store, i64::from(here == 1), now)?];
-    let mut pause = 0;
+    let longest = thresholds.longest_pause.clamp(1, LONGEST_PAUSE);
+    let mut passages = Vec::with_capacity(counters.len());
     for (counter, count) in counters.iter().zip(counts) {
-        pause = pause.max(counter.pause(store, count, thresholds.longest_pause.clamp(0, LONGEST_PAUSE), now)?);
+        passages.push(counter.pass(store, count, longest, now)?);
     }
-    for (counter, count) in counters.iter().zip(counts) {
-        // The clock of a pause starts anew with an attempt that was let through, not with each one that was turned away.
-        if pause == 0 && count >= counter.threshold {
-            counter.remember(store, now)?;
+    let pause = passages.iter().filter_map(|passage| if let Passage::Wait(seconds) = passage { Some(*seconds) } else { None }).max();
+    if let Some(pause) = pause {
+        for (counter, passage) in counters.iter().zip(passages) {
+            if passage == Passage::Closed {
+                store.take(&counter.gate(), now)?;
+            }
         }
-    }
-    if pause > 0 {
+        // No guess was made: it must not lengthen the pause that `Retry-After` promises.
+        both.take_back(store, 1, now)?;
+        everywhere.take_back(store, 1, now)?;
+        from_address.take_back(store, i64::from(here == 1), now)?;
         return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
-            .expected(format!("at most {} attempts on an account from one address before pauses begin", thresholds.account_at_address))
+            .expected(format!(
+                "at most {} attempts on an account from one address, {} from everywhere, {} accounts from one address in two minutes",
+                thresholds.account_at_address, thresholds.account, thresholds.address
+            ))
             .received(format!(
                 "{} attempts on the account from this address, {} from everywhere, {} accounts from this address",
                 counts[0], counts[1], counts[2]
             ))
             .retry_after(pause)
+            .fix(format!("wait {pause} s; two minutes after the guessing stops all is forgotten"))
+            .fix("raise login.account_at_address, login.account or login.address when many people share one address")
             .into());
     }
     Ok(Attempt { counters, counted_address: here == 1, at: now })
@@ -125,9 +163,7 @@ pub fn succeeded(store: &dyn Ephemeral, attempt: &Attempt) -> Result<(), Fault> 
         for window in [attempt.at, attempt.at.plus(-WINDOW)] {
             store.take(&counter.window(window), attempt.at)?;
         }
+        store.take(&counter.gate(), attempt.at)?;
     }
-    if attempt.counted_address {
-        store.count(&from_address.window(attempt.at), -1, 2 * WINDOW, attempt.at)?;
-    }
-    Ok(())
+    from_address.take_back(store, i64::from(attempt.counted_address), attempt.at)
 }

@@ -22,7 +22,9 @@ pub fn allow(client: &RegisteredClient, scope: &Scope, source: TokenSource, path
         return Err(Refusal::new(ErrorCode::InsufficientScope, "The access token was issued to another client", Cause::TokenOfAnotherClient)
             .client(client.id())
             .expected(format!("a token issued to {named}"))
-            .received(client.id()));
+            .received(format!("a token issued to {}", client.id()))
+            .fix("let the application sign people in with the client id of its identity path")
+            .fix("a token of another application is what an impersonator would send"));
     }
     if !client.client.settings.rocket_chat && !scope.contains("openid") {
         let refusal = Refusal::new(ErrorCode::InsufficientScope, "The access token lacks the scope openid", Cause::TokenWithoutOpenid);

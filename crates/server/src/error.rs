@@ -28,14 +28,6 @@ pub struct Reported {
     pub cause: Option<propusk_domain::Cause>,
 }
 
-/// The fault inside an error; a refusal where none can be is a fault of ours.
-pub(crate) fn fault(error: Error) -> Fault {
-    match error {
-        Error::Fault(fault) => fault,
-        Error::Refused(refusal) => Fault::broken(refusal.public),
-    }
-}
-
 impl AppState {
     /// Logs, counts and records what went wrong.
     pub fn report(&self, endpoint: &'static str, error: Error, now: UnixTime) -> Reported {

@@ -71,7 +71,7 @@ impl Instance {
         let path = settings.master_key_path();
         let rng = SystemRandom;
         let now = clock.now();
-        let rows = db.read(|store| Ok(store.list_keys()?)).map_err(|error| OpenError::Database(fault_of(error)))?;
+        let rows = db.read(|store| Ok(store.list_keys()?)).map_err(|error| OpenError::Database(error.into_fault()))?;
         let master = match read_master_key(&path)? {
             Some(master) => master,
             None if rows.is_empty() => create_master_key(&path, &rng)?,
@@ -81,7 +81,7 @@ impl Instance {
             return Err(OpenError::MasterKeyWrong(path));
         }
         let policy = Arc::new(settings.policy());
-        let rows = prepare(&db, &master, &policy, now).map_err(|error| OpenError::Database(fault_of(error)))?;
+        let rows = prepare(&db, &master, &policy, now).map_err(|error| OpenError::Database(error.into_fault()))?;
         let keys = Arc::new(unseal(&rows, &master).map_err(|_| OpenError::MasterKeyWrong(path))?);
         Ok(Self { settings: Arc::new(settings), db, keys, master, policy, rng, clock })
     }
@@ -112,13 +112,6 @@ fn prepare(db: &Database, master: &MasterKey, policy: &Arc<Policy>, now: UnixTim
         })?;
     }
     db.read(|store| Ok(store.list_keys()?))
-}
-
-fn fault_of(error: Error) -> Fault {
-    match error {
-        Error::Fault(fault) => fault,
-        Error::Refused(refusal) => Fault::broken(refusal.public),
-    }
 }
 
 /// Bytes of a master key file.

@@ -38,7 +38,7 @@ async fn hash(state: &AppState, password: String, stored: Option<String>) -> Res
         let public = "Too many sign-ins at the moment, try again";
         return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
     };
-    let _permit = state.hash_permits.acquire().await.map_err(|error| Fault::broken(error))?;
+    let _permit = state.hash_permits.acquire().await.map_err(Fault::broken)?;
     state
         .blocking(move |state| {
             let verdict = state.hasher.verify(&password, stored.as_deref());

@@ -65,8 +65,21 @@ pub fn serve(settings: Settings) -> Result<(), ServeError> {
     actix_web::rt::System::new().block_on(async {
         let running = start(settings, Arc::new(SystemClock))?;
         tracing::info!(address = %running.address, issuer = running.state.policy.issuer, "serving");
+        actix_web::rt::spawn(end_with_the_writer(running.state.clone(), running.handle()));
         running.wait().await
     })
+}
+
+/// How often the database writer is looked after.
+const LOOK_AFTER_WRITER: Duration = Duration::from_secs(1);
+
+/// A process whose writer has died can only refuse: it ends, so that whatever supervises it starts another.
+async fn end_with_the_writer(state: AppState, handle: ServerHandle) {
+    while state.db.writer_is_alive() {
+        actix_web::rt::time::sleep(LOOK_AFTER_WRITER).await;
+    }
+    tracing::error!("the database writer has ended, and with it this process");
+    handle.stop(true).await;
 }
 
 /// Builds a server and lets it listen; to be called inside an actix system.
@@ -124,10 +137,11 @@ fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     })
 }
 
+/// An accelerator that is down does not keep the server from starting; `/readyz` tells.
 fn open_ephemeral(instance: &Instance) -> Result<Arc<dyn Ephemeral>, Fault> {
     let redis = &instance.settings.redis;
     match &redis.url {
-        Some(url) => Ok(Arc::new(RedisEphemeral::connect(url.expose(), &redis.prefix, redis.timeout_ms)?)),
+        Some(url) => Ok(Arc::new(RedisEphemeral::new(url.expose(), &redis.prefix, redis.timeout_ms)?)),
         None => Ok(Arc::new(SqlEphemeral::new(instance.db.clone()))),
     }
 }

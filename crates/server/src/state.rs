@@ -14,7 +14,7 @@ use propusk_crypto::{MasterKey, PasswordHasher, SystemRandom};
 use propusk_domain::ephemeral::Ephemeral;
 use propusk_domain::keys::ServerKeys;
 use propusk_domain::token::issue::ACR_PASSWORD;
-use propusk_domain::{Fault, Policy, UnixTime};
+use propusk_domain::{Error, Fault, Policy, UnixTime};
 use propusk_protocol::Metadata;
 use propusk_storage::Database;
 use std::collections::HashMap;
@@ -151,7 +151,7 @@ impl Inner {
 
     /// Reads the keys again.
     pub fn reload_keys(&self) -> Result<(), Fault> {
-        let rows = self.db.read(|store| Ok(store.list_keys()?)).map_err(crate::error::fault)?;
+        let rows = self.db.read(|store| Ok(store.list_keys()?)).map_err(Error::into_fault)?;
         let keys = propusk_domain::keys::unseal(&rows, &self.master)?;
         self.jwks.store(Arc::new(Document::of(&keys.ring.jwks(self.now().0))?));
         self.keys.store(Arc::new(keys));

@@ -1,10 +1,9 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
-use crate::error::fault;
 use crate::state::AppState;
 use propusk_domain::records::{AuditEvent, ChangeKind};
-use propusk_domain::{Cx, Fault, UnixTime, ids, keys};
+use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -16,8 +15,8 @@ const WATCH: Duration = Duration::from_millis(250);
 /// How often refusals are written.
 const REFUSALS: Duration = Duration::from_millis(100);
 
-/// How often used sessions and counted tokens are written.
-const NOTES: Duration = Duration::from_secs(10);
+/// How often used sessions and counted tokens are written: a row a client and a minute.
+const NOTES: Duration = Duration::from_secs(60);
 
 /// How often rows that have had their time are removed.
 const SWEEP: Duration = Duration::from_secs(60);
@@ -99,7 +98,7 @@ impl Watcher {
     fn new(state: AppState) -> Result<Self, Fault> {
         let began = Instant::now();
         let now = state.now();
-        let (seen, denied) = state.db.read(|store| Ok((store.latest_change()?, store.list_denied(now)?))).map_err(fault)?;
+        let (seen, denied) = state.db.read(|store| Ok((store.latest_change()?, store.list_denied(now)?))).map_err(Error::into_fault)?;
         state.caches.set_denied(denied);
         state.caches.mark_watched(began);
         Ok(Self { state, seen })
@@ -117,7 +116,7 @@ impl Watcher {
 
     fn look(&mut self) -> Result<(), Fault> {
         let seen = self.seen;
-        let Some(changes) = self.state.db.read(|store| Ok(store.list_changes(seen)?)).map_err(fault)? else {
+        let Some(changes) = self.state.db.read(|store| Ok(store.list_changes(seen)?)).map_err(Error::into_fault)? else {
             return self.start_over();
         };
         let Some(last) = changes.last() else { return Ok(()) };
@@ -135,7 +134,7 @@ impl Watcher {
 
     /// Changes were swept away before they were seen, as after a long sleep: everything is read anew.
     fn start_over(&mut self) -> Result<(), Fault> {
-        self.seen = self.state.db.read(|store| Ok(store.latest_change()?)).map_err(fault)?;
+        self.seen = self.state.db.read(|store| Ok(store.latest_change()?)).map_err(Error::into_fault)?;
         self.state.caches.clear();
         self.state.reload_keys()?;
         self.read_denied()
@@ -143,7 +142,7 @@ impl Watcher {
 
     fn read_denied(&self) -> Result<(), Fault> {
         let now = self.state.now();
-        let denied = self.state.db.read(|store| Ok(store.list_denied(now)?)).map_err(fault)?;
+        let denied = self.state.db.read(|store| Ok(store.list_denied(now)?)).map_err(Error::into_fault)?;
         self.state.caches.set_denied(denied);
         Ok(())
     }
@@ -160,7 +159,7 @@ fn write_refusals(state: &AppState, stop: &Stop) {
             return;
         }
         if let Err(error) = state.db.write(move |store| Ok(store.insert_refusals(&batch)?)) {
-            tracing::warn!(fault = %fault(error), "refusals could not be recorded");
+            tracing::warn!(fault = %error.into_fault(), "refusals could not be recorded");
         }
     }
 }
@@ -181,7 +180,7 @@ fn write_notes(state: &AppState, stop: &Stop) {
                 Ok(())
             });
             if let Err(error) = written {
-                tracing::warn!(fault = %fault(error), "used sessions and issued tokens could not be noted");
+                tracing::warn!(fault = %error.into_fault(), "used sessions and issued tokens could not be noted");
             }
         }
         if !going_on {
@@ -214,9 +213,12 @@ fn sweep(state: &AppState, stop: &Stop) {
 fn sweep_once(state: &AppState, stop: &Stop) -> Result<(), Fault> {
     let now = state.now();
     let retention = state.settings.retention();
-    while state.db.write(move |store| Ok(store.sweep(now, &retention)?)).map_err(fault)? > 0 && stop.wait(SWEEP_PAUSE) {}
+    while state.db.write(move |store| Ok(store.sweep(now, &retention)?)).map_err(Error::into_fault)? > 0 && stop.wait(SWEEP_PAUSE) {}
     while state.ephemeral.sweep(now)? > 0 && stop.wait(SWEEP_PAUSE) {}
     let (policy, unsealed, rng) = (Arc::clone(&state.policy), state.keys(), state.rng);
-    state.db.write(move |store| keys::remove_ended(&mut Cx { store, rng: &rng, now, policy: &policy, keys: &unsealed })).map_err(fault)?;
+    state
+        .db
+        .write(move |store| keys::remove_ended(&mut Cx { store, rng: &rng, now, policy: &policy, keys: &unsealed }))
+        .map_err(Error::into_fault)?;
     Ok(())
 }

@@ -64,6 +64,7 @@ pub fn members(value: &impl Serialize) -> Map<String, Value> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use serde_json::json;

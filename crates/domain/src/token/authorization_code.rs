@@ -4,7 +4,7 @@ use super::issue::{self, Issued};
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
-use crate::error::{Refusal, Result};
+use crate::error::{Refusal, Result, shape};
 use crate::grant::{Code, Grant, Revocation};
 use crate::refresh;
 use crate::store::GrantsOf;
@@ -26,8 +26,8 @@ pub struct Presented<'a> {
 /// Redeems a code, once. A stranger's attempt (another client, another binding) is refused and revokes nothing; the
 /// second attempt of the code's own client, however late, revokes everything that hangs on the grant.
 pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<'_>) -> Result<Issued> {
-    let grant = cx.store.find_grant_by_code(&digest(presented.code))?.ok_or_else(|| unknown_code(client))?;
-    let code = grant.code.as_ref().ok_or_else(|| unknown_code(client))?;
+    let grant = cx.store.find_grant_by_code(&digest(presented.code))?.ok_or_else(|| unknown_code(client, presented.code))?;
+    let code = grant.code.as_ref().ok_or_else(|| unknown_code(client, presented.code))?;
     must_belong_to(&grant, client)?;
     must_match_redirect_uri(code, client, presented.redirect_uri)?;
     must_match_verifier(code, client, presented.verifier)?;
@@ -50,11 +50,12 @@ pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<
     Ok(issue::for_grant(cx, client, &grant, &user, &grant.scope, refresh_token))
 }
 
-fn unknown_code(client: &RegisteredClient) -> Refusal {
+fn unknown_code(client: &RegisteredClient, presented: &str) -> Refusal {
     Refusal::invalid_grant("The code is not valid", Cause::CodeUnknown)
         .client(client.id())
         .expected("a code that this server issued")
-        .received("an unknown code")
+        .received(shape(presented))
+        .fix("send the code exactly as it came in the redirect, decoded once, to the server that issued it; then sign in again")
 }
 
 fn must_belong_to(grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
@@ -63,8 +64,9 @@ fn must_belong_to(grant: &Grant, client: &RegisteredClient) -> Result<(), Refusa
     }
     Err(Refusal::invalid_grant("The code is not valid", Cause::CodeOfAnotherClient)
         .client(client.id())
-        .expected(&*grant.client_id)
-        .received(client.id()))
+        .expected(format!("the client that the code was issued to: {}", grant.client_id))
+        .received(client.id())
+        .fix("use one client id in the authorization request and in the token request"))
 }
 
 fn must_match_redirect_uri(code: &Code, client: &RegisteredClient, presented: Option<&str>) -> Result<(), Refusal> {
@@ -90,18 +92,27 @@ fn must_match_verifier(code: &Code, client: &RegisteredClient, verifier: Option<
         (Some(challenge), Some(verifier)) if challenge.verify(verifier) => Ok(()),
         (Some(_), Some(_)) => Err(refuse("code_verifier does not match the challenge", Cause::PkceMismatch)
             .expected("the verifier whose S256 digest was sent as code_challenge")
-            .received("another verifier")),
-        (Some(_), None) => Err(refuse("code_verifier is missing", Cause::PkceMissing).expected("code_verifier").received("none")),
+            .received("another verifier")
+            .fix("keep the verifier of each sign-in apart: a second tab or a repeated sign-in must not overwrite it")),
+        (Some(_), None) => Err(refuse("code_verifier is missing", Cause::PkceMissing)
+            .expected("code_verifier")
+            .received("none")
+            .fix("send the code_verifier that belongs to the code_challenge")),
         // A verifier without a challenge tells of a stripped challenge: PKCE downgrade (RFC 9700 §4.8.2).
-        (None, Some(_)) => {
-            Err(refuse("The code was asked for without a challenge", Cause::PkceUnexpected).expected("no code_verifier").received("a code_verifier"))
-        }
+        (None, Some(_)) => Err(refuse("The code was asked for without a challenge", Cause::PkceUnexpected)
+            .expected("no code_verifier")
+            .received("a code_verifier")
+            .fix("send code_challenge in the authorization request, too; if the application does, something on the way removes it")),
     }
 }
 
 fn must_be_alive(cx: &Cx<'_>, code: &Code, grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
     if grant.revoked_at.is_some() {
-        return Err(Refusal::invalid_grant("The code is not valid any more", Cause::CodeRevoked).client(client.id()));
+        return Err(Refusal::invalid_grant("The code is not valid any more", Cause::CodeRevoked)
+            .client(client.id())
+            .expected("a live grant")
+            .received(grant.revoked_at.map_or_else(|| "a revoked one".to_owned(), |at| format!("revoked at {at}")))
+            .fix("sign in again"));
     }
     if cx.now < code.expires_at {
         return Ok(());
@@ -109,13 +120,20 @@ fn must_be_alive(cx: &Cx<'_>, code: &Code, grant: &Grant, client: &RegisteredCli
     Err(Refusal::invalid_grant("The code has expired", Cause::CodeExpired)
         .client(client.id())
         .expected(format!("a code redeemed before {}", code.expires_at))
-        .received(format!("redeemed at {}, {} s too late", cx.now, cx.now.since(code.expires_at))))
+        .received(format!("redeemed at {}, {} s too late", cx.now, cx.now.since(code.expires_at)))
+        .fix("redeem the code at once; then sign in again")
+        .fix("raise tokens.code_lifetime, to a minute at most, when it was lowered"))
 }
 
 /// The person behind a grant, while active.
 pub(super) fn active_user(cx: &mut Cx<'_>, grant: &Grant, client: &RegisteredClient) -> Result<User> {
     let sub = grant.sub.as_deref().unwrap_or_default();
-    let refuse = || Refusal::invalid_grant("The grant is not valid any more", Cause::UserDisabled).client(client.id());
+    let refuse = || {
+        Refusal::invalid_grant("The grant is not valid any more", Cause::UserDisabled)
+            .client(client.id())
+            .expected("an active account")
+            .received("a disabled or removed account")
+    };
     let user = cx.store.find_user(sub)?.ok_or_else(refuse)?;
     if user.is_active() { Ok(user) } else { Err(refuse().fix(format!("propusk user enable {}", user.username)).into()) }
 }
@@ -129,8 +147,10 @@ fn reused(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant) -> Result<R
             None => event,
         })?;
     }
+    let first = grant.code.as_ref().and_then(|code| code.redeemed_at);
     Ok(Refusal::invalid_grant("The code has been used already", Cause::CodeReused)
         .client(client.id())
         .expected("a code that is redeemed once")
-        .received("the same code again"))
+        .received(first.map_or_else(|| "the same code twice at once".to_owned(), |at| format!("the same code again, redeemed first at {at}")))
+        .fix("let the application redeem a code once: not again after a failure, on a reload or in a second process; then sign in again"))
 }

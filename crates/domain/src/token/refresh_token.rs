@@ -5,7 +5,7 @@ use super::issue::{self, Issued};
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
-use crate::error::{Refusal, Result};
+use crate::error::{Refusal, Result, shape};
 use crate::grant::{Grant, Refresh, Revocation};
 use crate::refresh::{UnverifiedRefreshToken, derive};
 use crate::store::GrantsOf;
@@ -15,11 +15,12 @@ use propusk_protocol::{ErrorCode, Scope};
 /// within the retry window, answers the same successor again, so that a lost response costs nobody a login; anything
 /// older is reuse and revokes the grant.
 pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>) -> Result<Issued> {
-    let token = UnverifiedRefreshToken::parse(presented).ok_or_else(|| unknown(client))?;
-    let grant = cx.store.find_grant(token.grant_id)?.ok_or_else(|| unknown(client))?;
-    let state = grant.refresh.clone().ok_or_else(|| unknown(client))?;
+    let unknown = || unknown(client, presented);
+    let token = UnverifiedRefreshToken::parse(presented).ok_or_else(unknown)?;
+    let grant = cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?;
+    let state = grant.refresh.clone().ok_or_else(unknown)?;
     if !token.is_genuine(&state.nonce, cx.keys) {
-        return Err(unknown(client).into());
+        return Err(unknown().into());
     }
     must_belong_to(&grant, client)?;
     must_be_alive(cx, &grant, client)?;
@@ -30,9 +31,12 @@ pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope
     Ok(issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token)))
 }
 
-fn unknown(client: &RegisteredClient) -> Refusal {
-    let refusal = Refusal::invalid_grant("The refresh token is not valid", Cause::RefreshUnknown);
-    refusal.client(client.id()).expected("a refresh token that this server issued").received("something else")
+fn unknown(client: &RegisteredClient, presented: &str) -> Refusal {
+    Refusal::invalid_grant("The refresh token is not valid", Cause::RefreshUnknown)
+        .client(client.id())
+        .expected("a refresh token that this server issued, whose grant is kept")
+        .received(shape(presented))
+        .fix("sign in again")
 }
 
 fn must_belong_to(grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
@@ -40,16 +44,22 @@ fn must_belong_to(grant: &Grant, client: &RegisteredClient) -> Result<(), Refusa
         return Ok(());
     }
     let refusal = Refusal::invalid_grant("The refresh token is not valid", Cause::RefreshOfAnotherClient);
-    Err(refusal.client(client.id()).expected(&*grant.client_id).received(client.id()))
+    Err(refusal
+        .client(client.id())
+        .expected(format!("the client that the token was issued to: {}", grant.client_id))
+        .received(client.id())
+        .fix("use the client id with which the person signed in"))
 }
 
 fn must_be_alive(cx: &Cx<'_>, grant: &Grant, client: &RegisteredClient) -> Result<(), Refusal> {
-    let refuse = |cause| Refusal::invalid_grant("The refresh token is not valid any more", cause).client(client.id());
+    let refuse = |cause| {
+        Refusal::invalid_grant("The refresh token is not valid any more", cause).client(client.id()).expected("a live grant").fix("sign in again")
+    };
     if let Some(at) = grant.revoked_at {
-        return Err(refuse(Cause::GrantRevoked).expected("a live grant").received(format!("revoked at {at}")));
+        return Err(refuse(Cause::GrantRevoked).received(format!("revoked at {at}")));
     }
     match grant.expires_at {
-        Some(end) if end <= cx.now => Err(refuse(Cause::GrantExpired).expected("a live grant").received(format!("expired at {end}"))),
+        Some(end) if end <= cx.now => Err(refuse(Cause::GrantExpired).received(format!("expired at {end}"))),
         _ => Ok(()),
     }
 }
@@ -62,7 +72,8 @@ fn narrowed(grant: &Grant, client: &RegisteredClient, wanted: Option<&Scope>) ->
         Some(wanted) => Err(Refusal::new(ErrorCode::InvalidScope, "The scope exceeds what was granted", Cause::ScopeNotAllowed)
             .client(client.id())
             .expected(grant.scope.to_string())
-            .received(wanted.to_string())),
+            .received(wanted.to_string())
+            .fix("ask for less, or sign in again and ask for the wider scope")),
     }
 }
 
@@ -77,10 +88,19 @@ fn advance(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Re
         }
         // Somebody else has moved it in this moment; what holds for a retry holds here.
         let moved = cx.store.find_grant(&grant.id)?.filter(|now| now.is_alive(cx.now)).and_then(|grant| grant.refresh);
-        let state = moved.ok_or_else(|| unknown(client))?;
+        let state = moved.ok_or_else(|| gone(client))?;
         return retry(cx, client, grant, &state, presented);
     }
     retry(cx, client, grant, state, presented)
+}
+
+/// Revoked by somebody else in the same moment.
+fn gone(client: &RegisteredClient) -> Refusal {
+    Refusal::invalid_grant("The refresh token is not valid any more", Cause::GrantRevoked)
+        .client(client.id())
+        .expected("a live grant")
+        .received("revoked just now")
+        .fix("sign in again")
 }
 
 fn retry(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Refresh, presented: i64) -> Result<i64> {
@@ -100,7 +120,9 @@ fn retry(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Refr
     Err(Refusal::invalid_grant("The refresh token has been used already", Cause::RefreshReused)
         .client(client.id())
         .expected(format!("generation {}, or the one before it within {window} s", state.generation))
-        .received(format!("generation {presented}, {age} s after it was replaced"))
+        .received(format!("generation {presented}, {age} s after generation {} replaced the one before it", state.generation))
+        .fix("let the application keep the newest refresh token and send one refresh at a time; then sign in again")
+        .fix("raise refresh.retry_window when answers are lost for longer")
         .into())
 }
 

@@ -10,7 +10,7 @@ pub(crate) mod userinfo;
 
 use crate::extract::form::Form;
 use crate::state::AppState;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue, PRAGMA};
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::{Result, UnixTime, client_auth};
@@ -20,7 +20,7 @@ use std::sync::Arc;
 /// Reads the form and authenticates the client: the part that token, introspection and revocation share.
 async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime) -> Result<(Params, Arc<RegisteredClient>)> {
     let params = form.0?;
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let credentials = ClientCredentials::parse(authorization, &params).map_err(client_auth::unreadable)?;
     let client = state.client(credentials.client_id(), now).await?;
     client_auth::authenticate(client.as_ref().map(|client| &client.client), &credentials, now)?;
@@ -30,5 +30,5 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
 
 /// A successful answer that must never be stored; RFC 6749 §5.1 asks for `Pragma` beside the `Cache-Control` of every answer.
 fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((PRAGMA, HeaderValue::from_static("no-cache"))).json(body)
+    HttpResponse::Ok().insert_header(("pragma", "no-cache")).json(body)
 }

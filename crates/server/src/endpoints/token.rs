@@ -6,7 +6,7 @@ use crate::state::AppState;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::token::{allow_grant, client_credentials, exchange};
-use propusk_domain::{Result, UnixTime};
+use propusk_domain::{Refusal, Result, UnixTime};
 use propusk_protocol::{TokenRequest, TokenResponse};
 
 /// Exchanges a grant for tokens.
@@ -20,7 +20,7 @@ pub(crate) async fn post(state: Data<AppState>, request: HttpRequest, form: Form
 
 async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime) -> Result<TokenResponse> {
     let (params, client) = authenticated(state, request, form, now).await?;
-    let wanted = TokenRequest::parse(&params)?;
+    let wanted = TokenRequest::parse(&params).map_err(|error| Refusal::from(error).client(client.id()))?;
     let grant_type = wanted.grant_type();
     let issued = if let TokenRequest::ClientCredentials { scope } = &wanted {
         allow_grant(&client.client, &wanted)?;

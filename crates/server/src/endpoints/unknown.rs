@@ -17,14 +17,17 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
     let now = state.now();
     let base = state.settings.issuer_path();
     let path = request.path();
-    let nearest = format!("{base}{}", nearest_path(path.strip_prefix(base).unwrap_or(path)));
+    let own = path.strip_prefix(base).unwrap_or(path);
+    let nearest = format!("{base}{}", nearest_path(own));
     let refusal = Refusal::new(ErrorCode::NotFound, "There is nothing at this path", Cause::WrongPath)
         .expected("a documented path")
         .received(path)
         .nearest(Some(nearest.clone()))
         .fix(format!("use {}{}", state.settings.origin(), nearest));
     let reported = state.report("unknown", refusal.into(), now);
-    if prefers_a_page(&request) {
+    // Below these only programs live, whatever they say that they accept.
+    let for_programs = own.starts_with("/oauth") || own.starts_with("/.well-known");
+    if prefers_a_page(&request) && !for_programs {
         return pages::error::page(&state, &request, &reported, ErrorKind::NotFound, None);
     }
     let mut response = HttpResponse::NotFound().json(json!({
@@ -41,7 +44,8 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
 pub(crate) fn method(state: &AppState, request: &HttpRequest, endpoint: &'static str, allow: &'static str, page: bool) -> HttpResponse {
     let refusal = Refusal::new(ErrorCode::MethodNotAllowed, "This endpoint does not answer this method", Cause::WrongMethod)
         .expected(allow)
-        .received(request.method().as_str());
+        .received(request.method().as_str())
+        .fix(format!("send {allow}; after a redirect many programs turn a POST into a GET"));
     let reported = state.report(endpoint, refusal.into(), state.now());
     let mut response = if page && prefers_a_page(request) {
         pages::error::page(state, request, &reported, ErrorKind::MethodNotAllowed, None)

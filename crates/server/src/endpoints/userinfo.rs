@@ -5,7 +5,7 @@ use crate::bearer::verified;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
 use actix_web::http::Method;
-use actix_web::http::header::AUTHORIZATION;
+use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::access_token::{Standing, must_stand};
@@ -36,7 +36,7 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     let query = query(request)?;
     // The body of a GET means nothing, whatever it calls itself (RFC 9110 §9.3.1).
     let body = if request.method() == Method::POST { Some(form.0?) } else { None };
-    let authorization = request.headers().get(AUTHORIZATION).map(|value| value.as_bytes());
+    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
     let claims = verified(state, &token, now).await?;
@@ -63,6 +63,7 @@ fn missing() -> Refusal {
     Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing)
         .expected("Authorization: Bearer")
         .received("none")
+        .fix("send the access token in the Authorization header, with the scheme Bearer")
 }
 
 fn without_person(client_id: &str) -> Refusal {
@@ -71,6 +72,7 @@ fn without_person(client_id: &str) -> Refusal {
         .client(client_id)
         .expected("a person's token")
         .received("a client's own token")
+        .fix("sign a person in by the grant authorization_code")
 }
 
 fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
@@ -78,6 +80,7 @@ fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
     let mut refusal = Refusal::from(error);
     if twice {
         refusal.detail.cause = Cause::TokenInTwoPlaces;
+        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
     }
     refusal
 }

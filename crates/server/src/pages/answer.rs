@@ -2,13 +2,13 @@
 
 use super::step::{self, AuthorizeResponseContext, BrowserCookie, Judged, Rejected};
 use super::view::{ErrorKind, FormPost};
-use super::{FORM_POST_POLICY, common, error, html_with, locale, own_url, see_other};
+use super::{FORM_POST_POLICY, REFERENCE, common, error, html_with, locale, own_url, see_other};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, ProvenTarget};
 use propusk_domain::flow::Flow;
-use propusk_domain::{Error, Result, UnixTime};
+use propusk_domain::{Cause, Error, Refusal, Result, UnixTime};
 use propusk_protocol::redirect_uri::with_params;
 use propusk_protocol::{AuthorizeResponse, ResponseMode};
 
@@ -21,7 +21,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
             Ok(to_client(state, request, &judged.target, &context, &response))
         }
         Outcome::SignIn { again } => {
-            let sealed = step::seal(state, &flow, now).await?;
+            let sealed = step::seal(state, request, &flow, now).await?;
             let mut pairs = vec![("flow", sealed.as_str())];
             if again {
                 pairs.push(("notice", "again"));
@@ -29,7 +29,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
             Ok(see_other(&own_url(state, "/login", &pairs)))
         }
         Outcome::Consent { .. } => {
-            let sealed = step::seal(state, &flow, now).await?;
+            let sealed = step::seal(state, request, &flow, now).await?;
             Ok(see_other(&own_url(state, "/consent", &[("flow", sealed.as_str())])))
         }
     }
@@ -87,17 +87,42 @@ pub fn rejected(state: &AppState, request: &HttpRequest, rejected: Rejected, now
 }
 
 /// Begins a flow again from its request, in the browser at hand, with a sentence that says why.
-pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, notice: &'static str, now: UnixTime) -> HttpResponse {
+pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, (cause, notice): (Cause, &'static str), now: UnixTime) -> HttpResponse {
+    let reported = state.report("login", not_accepted(old, cause).into(), now);
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(old.request.clone(), browser.digest(), now);
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
-    match step::seal(state, &flow, now).await {
+    match step::seal(state, request, &flow, now).await {
         Ok(sealed) => {
-            let mut response = see_other(&own_url(state, "/login", &[("flow", sealed.as_str()), ("notice", notice)]));
+            let mut response =
+                see_other(&own_url(state, "/login", &[("flow", sealed.as_str()), ("notice", notice), (REFERENCE, &reported.reference)]));
             set_browser_cookie(state, &mut response, &browser);
             response
         }
         Err(failure) => error::of(state, request, "login", failure),
+    }
+}
+
+/// Why a form or page is not believed, with what the operator can do about it.
+fn not_accepted(flow: &Flow, cause: Cause) -> Refusal {
+    let refusal = Refusal::invalid_request("The form cannot be accepted, the sign-in begins again", cause);
+    let refusal = match &flow.request {
+        Some(wanted) => refusal.client(&wanted.client_id),
+        None => refusal,
+    };
+    match cause {
+        Cause::LostCookie => refusal
+            .expected("the cookie of the browser that opened the page")
+            .received("no such cookie")
+            .fix("let the browser keep cookies of this site; a proxy must pass Set-Cookie and Cookie on"),
+        Cause::ForeignOrigin => refusal
+            .expected("a form posted from this server's own origin")
+            .received("another origin")
+            .fix("the setting issuer must be the address that people see in their browsers; a proxy must not change Origin"),
+        _ => refusal
+            .expected("a page younger than login.flow_lifetime")
+            .received(format!("a page opened at {}", flow.started_at))
+            .fix("sign in again; raise login.flow_lifetime when people need longer"),
     }
 }
 

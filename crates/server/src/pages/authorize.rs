@@ -11,7 +11,7 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, judge};
 use propusk_domain::flow::Flow;
-use propusk_domain::{Error, UnixTime};
+use propusk_domain::{Error, Refusal, UnixTime};
 use propusk_protocol::form::encode;
 use propusk_protocol::{AuthorizeRequest, Params, Target};
 
@@ -51,7 +51,7 @@ async fn run(state: &AppState, request: &HttpRequest, params: &Params, cookies: 
         Err(failure) => return error::of(state, request, "authorize", failure),
     };
     let context = AuthorizeResponseContext::of(&client, target.state.as_deref(), target.response_mode.unwrap_or_default());
-    let judged = AuthorizeRequest::parse(params).map_err(Error::from).and_then(|wanted| {
+    let judged = AuthorizeRequest::parse(params).map_err(|error| Error::from(Refusal::from(error).client(client.id()))).and_then(|wanted| {
         let scope = judge(&client.client, &wanted).map_err(|refusal| Error::from(refusal.client(client.id())))?;
         Ok(Judged { client: client.clone(), target: proven.clone(), request: wanted, scope })
     });

@@ -13,7 +13,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, denied};
 use propusk_domain::flow::Flow;
 use propusk_domain::user::User;
-use propusk_domain::{Refusal, Result, UnixTime};
+use propusk_domain::{Cause, Result, UnixTime};
 use propusk_protocol::Params;
 
 /// Shows what the client asks for, unless nothing is left to ask.
@@ -28,7 +28,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
         Err(response) => return response,
     };
     if flow.is_expired(state.policy.flow_lifetime, now) {
-        return answer::restart(&state, &request, &flow, "expired", now).await;
+        return answer::restart(&state, &request, &flow, (Cause::FlowExpired, "expired"), now).await;
     }
     match go_on(&state, &request, &judged, &flow, false, now).await {
         Ok(Outcome::Consent { user }) => match show(&state, &request, &params, &flow, &judged, &user, now).await {
@@ -51,10 +51,8 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
         Ok(opened) => opened,
         Err(response) => return response,
     };
-    if let Some((cause, notice)) = distrusted(&state, &request, &flow, now) {
-        let refusal = Refusal::invalid_request("The consent form cannot be accepted, the sign-in begins again", cause).client(judged.client.id());
-        state.report("consent", refusal.into(), now);
-        return answer::restart(&state, &request, &flow, notice, now).await;
+    if let Some(why) = distrusted(&state, &request, &flow, now) {
+        return answer::restart(&state, &request, &flow, why, now).await;
     }
     if params.get("action") != Some("allow") {
         return answer::refused(&state, &request, &judged, denied(judged.client.id()).into(), now);
@@ -68,7 +66,7 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
 async fn opened(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> Result<(Flow, Judged), HttpResponse> {
     let flow = step::open(state, params.get("flow"), now).await.map_err(|failure| answer::broken_flow(state, request, failure, now))?;
     let Some(wanted) = flow.request.as_ref() else {
-        return Err(answer::restart(state, request, &flow, "expired", now).await);
+        return Err(answer::restart(state, request, &flow, (Cause::FlowExpired, "expired"), now).await);
     };
     match step::rejudge(state, wanted, now).await {
         Ok(judged) => Ok((flow, judged)),
@@ -103,14 +101,14 @@ async fn show(
     user: &User,
     now: UnixTime,
 ) -> Result<HttpResponse> {
-    let sealed = step::seal(state, flow, now).await?;
+    let sealed = step::seal(state, request, flow, now).await?;
     // Somebody else signs in by the same flow, asked anew.
     let mut other = flow.clone();
     other.signed_in = None;
     if let Some(wanted) = other.request.as_mut() {
         wanted.prompt.login = true;
     }
-    let other = step::seal(state, &other, now).await?;
+    let other = step::seal(state, request, &other, now).await?;
     let other_account_href = own_url(state, "/login", &[("flow", other.as_str())]);
     let scopes: Vec<&str> = judged.scope.iter().collect();
     let language = locale(state, request, Some(params), &judged.request.ui_locales, user.locale.as_deref());

@@ -2,8 +2,8 @@
 
 use super::answer::{self, add_cookie, set_browser_cookie};
 use super::step::{self, BrowserCookie, Judged};
-use super::view::{Login, LoginNotice};
-use super::{common, error, html, locale, own_url, see_other};
+use super::view::{Login, LoginNotice, Page};
+use super::{common, error, html, locale, own_url, reference, see_other};
 use crate::extract::address::client_address;
 use crate::extract::cookies::{self, Kind};
 use crate::extract::form::{Form, query};
@@ -20,7 +20,7 @@ use propusk_domain::authorize::{Outcome, denied};
 use propusk_domain::error::printable;
 use propusk_domain::flow::Flow;
 use propusk_domain::session::{Browser, Session};
-use propusk_domain::{Cause, Error, Refusal, UnixTime, login};
+use propusk_domain::{Cause, Error, UnixTime, login};
 use propusk_protocol::{ErrorCode, Params};
 
 /// Seconds after which a MODERN Rocket.Chat has forgotten the flow; the page says so.
@@ -39,7 +39,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
         Err(failure) => return answer::broken_flow(&state, &request, failure, now),
     };
     if flow.is_expired(state.policy.flow_lifetime, now) {
-        return answer::restart(&state, &request, &flow, "expired", now).await;
+        return answer::restart(&state, &request, &flow, (Cause::FlowExpired, "expired"), now).await;
     }
     let cookie = step::session_cookie(&state, &request);
     let (Some(cookie), Some(wanted)) = (cookie, flow.request.as_ref()) else {
@@ -70,7 +70,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
     let flow = Flow::begin(None, browser.digest(), now);
-    let sealed = match step::seal(state, &flow, now).await {
+    let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
     };
@@ -80,17 +80,18 @@ async fn without_client(state: &AppState, request: &HttpRequest, params: &Params
 }
 
 async fn form(state: &AppState, request: &HttpRequest, params: &Params, flow: &Flow, sealed: &str, now: UnixTime) -> HttpResponse {
-    let stale = flow.request.is_some() && now.since(flow.started_at) >= STALE;
+    let is_stale = flow.request.is_some() && now.since(flow.started_at) >= STALE;
     let notice = match params.get("notice") {
         Some("expired") => Some(LoginNotice::Expired),
         Some("cookie") => Some(LoginNotice::CookieLost),
         Some("blocked") => Some(LoginNotice::CookiesBlocked),
         Some("again") => Some(LoginNotice::Reauthenticate),
-        _ if stale => Some(LoginNotice::Stale),
+        _ if is_stale => Some(LoginNotice::Stale),
         _ => None,
     };
     let hint = flow.request.as_ref().and_then(|wanted| wanted.login_hint.clone()).unwrap_or_default();
-    render(state, request, Some(params), &Shown { flow, sealed, username: &hint, notice, status: StatusCode::OK }, now).await
+    let reference = reference(Some(params));
+    render(state, request, Some(params), &Shown { flow, sealed, username: &hint, notice, reference, status: StatusCode::OK }, now).await
 }
 
 /// What the form shows.
@@ -99,6 +100,7 @@ struct Shown<'a> {
     sealed: &'a str,
     username: &'a str,
     notice: Option<LoginNotice>,
+    reference: Option<String>,
     status: StatusCode,
 }
 
@@ -110,7 +112,7 @@ async fn render(state: &AppState, request: &HttpRequest, params: Option<&Params>
     };
     let language = locale(state, request, params, wanted.map(|wanted| wanted.ui_locales.as_slice()).unwrap_or_default(), None);
     let view = Login {
-        page: common(state, language, "/login", &[("flow", shown.sealed)]),
+        page: Page { reference: shown.reference.clone(), ..common(state, language, "/login", &[("flow", shown.sealed)]) },
         flow: shown.sealed,
         client_name: client.as_ref().map(|client| client.client.name.as_str()),
         username: shown.username,
@@ -131,11 +133,8 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
         Ok(flow) => flow,
         Err(failure) => return answer::broken_flow(&state, &request, failure, now),
     };
-    if let Some((cause, notice)) = distrusted(&state, &request, &flow, now) {
-        let client_id = flow.request.as_ref().map_or("", |wanted| wanted.client_id.as_str());
-        let refusal = Refusal::invalid_request("The sign-in form cannot be accepted, the sign-in begins again", cause).client(client_id);
-        state.report("login", refusal.into(), now);
-        return answer::restart(&state, &request, &flow, notice, now).await;
+    if let Some(why) = distrusted(&state, &request, &flow, now) {
+        return answer::restart(&state, &request, &flow, why, now).await;
     }
     let judged = match flow.request.as_ref() {
         Some(wanted) => match step::rejudge(&state, wanted, now).await {
@@ -239,7 +238,8 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
         (Some(_), _) => (LoginNotice::WrongCredentials, StatusCode::FORBIDDEN),
         (None, _) => return error::page(state, request, &reported, super::view::ErrorKind::ServerError, None),
     };
-    let mut response = render(state, request, None, &Shown { flow, sealed, username, notice: Some(notice), status }, now).await;
+    let shown = Shown { flow, sealed, username, notice: Some(notice), reference: Some(reported.reference.clone()), status };
+    let mut response = render(state, request, None, &shown, now).await;
     if reported.retry_after.is_some() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

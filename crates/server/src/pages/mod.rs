@@ -46,7 +46,16 @@ pub fn locale(state: &AppState, request: &HttpRequest, params: Option<&Params>, 
 fn common<'a>(state: &'a AppState, locale: Locale, path: &str, query: &[(&str, &str)]) -> Page<'a> {
     let mut pairs = query.to_vec();
     pairs.push(("ui_locales", locale.other().tag()));
-    Page { locale, brand: &state.brand, base: state.settings.issuer_path(), switch_href: Some(own_url(state, path, &pairs)) }
+    Page { locale, brand: &state.brand, base: state.settings.issuer_path(), switch_href: Some(own_url(state, path, &pairs)), reference: None }
+}
+
+/// The parameter by which a page that follows a refusal learns its reference.
+const REFERENCE: &str = "ref";
+
+/// The reference in a URL; anybody can write one there, so nothing but the form of a reference is shown.
+fn reference(params: Option<&Params>) -> Option<String> {
+    let text = params?.get(REFERENCE)?;
+    (text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())).then(|| text.to_owned())
 }
 
 /// A path of this server with parameters; never built from anything that the request says of its host.

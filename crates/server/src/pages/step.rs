@@ -1,6 +1,7 @@
 //! One step of a sign-in: the sealed flow, the browser that holds it, the client and request inside it, judged anew each
 //! time because client and person may have changed since.
 
+use crate::extract::address::client_address;
 use crate::extract::cookies::{self, Kind};
 use crate::state::AppState;
 use actix_web::HttpRequest;
@@ -10,7 +11,7 @@ use propusk_domain::client::RegisteredClient;
 use propusk_domain::flow::{Flow, Sealed};
 use propusk_domain::session::{self, Session};
 use propusk_domain::{Cause, Cx, Error, Refusal, Result, UnixTime};
-use propusk_protocol::{AuthorizeRequest, Scope, Target};
+use propusk_protocol::{AuthorizeRequest, ErrorCode, Scope, Target};
 use std::sync::Arc;
 
 /// A request whose client and redirect URI are proven and whose scope is judged.
@@ -142,22 +143,48 @@ const PARKED: char = '~';
 /// The longest sealed flow that travels in a URL, in bytes.
 const LONGEST_IN_URL: usize = 4096;
 
+/// How many flows one address may park in [`PARKING_WINDOW`] seconds: nobody fills the store with requests that need no account.
+const PARKED_AT_MOST: i64 = 120;
+
+/// Seconds over which parked flows are counted.
+const PARKING_WINDOW: i64 = 600;
+
 /// Seals a flow for a URL; one over 4 KiB is parked in the ephemeral store and the URL carries its key.
-pub async fn seal(state: &AppState, flow: &Flow, now: UnixTime) -> Result<String> {
+pub async fn seal(state: &AppState, request: &HttpRequest, flow: &Flow, now: UnixTime) -> Result<String> {
     let sealed = flow.seal(&state.keys())?;
     if sealed.len() <= LONGEST_IN_URL {
         return Ok(sealed);
     }
     let key = propusk_crypto::random::token(&state.rng, 16);
+    // An expired flow is still opened, to begin it again.
     let lifetime = 2 * state.policy.flow_lifetime;
     let name = format!("flow:{key}");
-    state.blocking(move |state| state.ephemeral.put(&name, sealed.as_bytes(), lifetime, now)).await??;
+    let counter = format!("parked:{}:{}", client_address(request, &state.settings), now.0.div_euclid(PARKING_WINDOW));
+    let count = state
+        .blocking(move |state| {
+            let count = state.ephemeral.count(&counter, 1, PARKING_WINDOW, now)?;
+            if count <= PARKED_AT_MOST {
+                state.ephemeral.put(&name, sealed.as_bytes(), lifetime, now)?;
+            }
+            Ok::<_, propusk_domain::Fault>(count)
+        })
+        .await??;
+    if count > PARKED_AT_MOST {
+        let public = "Too many oversized requests from this address, try again later";
+        return Err(Refusal::new(ErrorCode::TooManyRequests, public, Cause::TooLarge)
+            .retry_after(PARKING_WINDOW - now.0.rem_euclid(PARKING_WINDOW))
+            .into());
+    }
     Ok(format!("{PARKED}{key}"))
 }
 
 /// Opens a flow from a URL or form; a refusal when it was damaged, lost or sealed by another installation.
 pub async fn open(state: &AppState, sealed: Option<&str>, now: UnixTime) -> Result<Flow> {
-    let broken = || Refusal::invalid_request("The sign-in cannot be continued", Cause::FlowBroken).expected("a flow that this server sealed");
+    let broken = || {
+        Refusal::invalid_request("The sign-in cannot be continued", Cause::FlowBroken)
+            .expected("a flow that this server sealed")
+            .fix("begin again at the application")
+    };
     let sealed = sealed.ok_or_else(|| broken().received("none"))?;
     let flow = match sealed.strip_prefix(PARKED) {
         None => Flow::open(sealed, &state.keys()),

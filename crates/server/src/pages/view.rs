@@ -19,6 +19,8 @@ pub struct Page<'a> {
     pub base: &'a str,
     /// Where the same page speaks the other language; no link when `None`.
     pub switch_href: Option<String>,
+    /// The reference of the refusal that led to this page: `#error-reference`, below whatever the page shows.
+    pub reference: Option<String>,
 }
 
 impl Page<'_> {
@@ -360,7 +362,7 @@ mod tests {
     /// Every page, each field filled with `text`.
     fn every_page(locale: Locale, text: &str) -> Vec<(&'static str, String)> {
         let brand = Brand::new(Some(text), None, None).unwrap();
-        let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()) };
+        let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()), reference: None };
         let login = |notice| Login { page: page(), flow: text, client_name: Some(text), username: text, notice }.render().unwrap();
         let person = Person { name: Some(text), username: text };
         let mut pages = vec![
@@ -456,7 +458,7 @@ mod tests {
     #[test]
     fn wrong_credentials_are_announced_at_both_fields() {
         let brand = Brand::default();
-        let page = || Page { locale: Locale::En, brand: &brand, base: "/id", switch_href: None };
+        let page = || Page { locale: Locale::En, brand: &brand, base: "/id", switch_href: None, reference: None };
         let render = |notice| Login { page: page(), flow: "f", client_name: None, username: "", notice }.render().unwrap();
         let wrong = render(Some(LoginNotice::WrongCredentials));
         assert!(wrong.contains("id=\"login-notice\" class=\"notice error\" role=\"alert\""));
