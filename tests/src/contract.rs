@@ -61,7 +61,7 @@ pub fn check(request: &Request, response: &Response) {
 /// What the document says about an answer: `Err` with the first thing that is not so.
 pub fn judge(base: &str, request: &Request, response: &Response) -> Result<(), String> {
     // Refused before it became a request: nothing of ours has seen it.
-    if matches!(response.status, 400 | 408) && response.body.is_empty() && response.header("x-request-id").is_none() {
+    if matches!(response.status, 400 | 408 | 431) && response.body.is_empty() && response.header("x-request-id").is_none() {
         return Ok(());
     }
     if let Some(server) = response.header("server") {

@@ -11,7 +11,6 @@ pub(crate) mod userinfo;
 use crate::extract::authorization;
 use crate::extract::form::Form;
 use crate::state::AppState;
-use actix_web::http::header::{HeaderValue, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::{Cause, Result, UnixTime, client_auth};
@@ -31,5 +30,5 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
 
 /// A successful answer that must never be stored; RFC 6749 §5.1 asks for `Pragma` beside the `Cache-Control` of every answer.
 fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
-    HttpResponse::Ok().insert_header((PRAGMA, HeaderValue::from_static("no-cache"))).json(body)
+    HttpResponse::Ok().insert_header(("pragma", "no-cache")).json(body)
 }
