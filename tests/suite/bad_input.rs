@@ -122,118 +122,149 @@ fn state_of(server: &TestServer) -> String {
 }
 
 fn judge(answer: &Answer, response: &Response) -> Vec<String> {
-    let mut wrong = Vec::new();
-    let mut must = |holds: bool, what: String| {
-        if !holds {
-            wrong.push(format!("{what}; got {} {} {:?} {}", response.status, response.reason, response.location(), cut(&response.text())));
-        }
-    };
-    let content_type = response.header("content-type").unwrap_or("none");
-    let error = |code: &str, must: &mut dyn FnMut(bool, String)| {
-        let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-        must(content_type == "application/json", format!("content type {content_type}"));
-        must(body["error"] == code, format!("error {code}"));
-        must(body["error_reference"].as_str().is_some_and(is_reference), "error_reference".into());
-        must(response.reason == code, format!("reason {code}"));
-        must(response.header("cache-control") == Some("no-store"), "no-store".into());
-        must(response.location().is_none(), "no redirect".into());
-    };
-    let status = |wanted: u16, must: &mut dyn FnMut(bool, String)| must(response.status == wanted, format!("status {wanted}"));
-    let challenge = response.header("www-authenticate").unwrap_or("none").to_owned();
+    let mut check = Check { response, wrong: Vec::new() };
     match answer {
-        Answer::Json(wanted, code) => {
-            status(*wanted, &mut must);
-            error(code, &mut must);
-        }
-        Answer::Basic(code) => {
-            status(401, &mut must);
-            error(code, &mut must);
-            must(challenge.starts_with("Basic "), format!("challenge {challenge}"));
-        }
-        Answer::Bearer(wanted, code) => {
-            status(*wanted, &mut must);
-            error(code, &mut must);
-            must(challenge.starts_with("Bearer ") && challenge.contains(&format!("error=\"{code}\"")), format!("challenge {challenge}"));
-        }
-        Answer::NoToken => {
-            status(401, &mut must);
-            error("invalid_token", &mut must);
-            must(challenge.starts_with("Bearer ") && !challenge.contains("error"), format!("challenge {challenge}"));
-        }
-        Answer::Page(wanted, code) => {
-            status(*wanted, &mut must);
-            must(content_type == "text/html; charset=utf-8", format!("content type {content_type}"));
-            must(html::text_of(&response.text(), "error-code").as_deref() == Some(code), format!("#error-code {code}"));
-            must(html::text_of(&response.text(), "error-reference").as_deref().is_some_and(is_reference), "#error-reference".into());
-            must(response.location().is_none(), "no redirect".into());
-        }
-        Answer::LoginPage(wanted) => {
-            status(*wanted, &mut must);
-            must(content_type == "text/html; charset=utf-8", format!("content type {content_type}"));
-            must(html::has_id(&response.text(), "login-submit"), "#login-submit".into());
-            must(response.headers("set-cookie").iter().all(|cookie| !cookie.starts_with("propusk_session")), "no session".into());
-        }
-        Answer::ToClient(_) | Answer::ToClientAt(..) => {
-            let (uri, code) = match answer {
-                Answer::ToClientAt(uri, code) => (*uri, *code),
-                Answer::ToClient(code) => (world::SITE_URI, *code),
-                _ => unreachable!(),
-            };
-            status(303, &mut must);
-            must(response.location().is_some_and(|location| location.starts_with(&format!("{uri}?"))), "to the client".into());
-            must(response.location_param("error").as_deref() == Some(code), format!("error {code}"));
-            must(response.location_param("error_description").is_some_and(|text| text.contains(" (ref ")), "the reference".into());
-            must(response.location_param("state").as_deref() == Some("st"), "state".into());
-            must(response.location_param("iss").is_some_and(|iss| iss.starts_with("http://127.0.0.1:")), "iss".into());
-            must(content_type == "none" && response.body.is_empty(), format!("content type {content_type}"));
-        }
-        Answer::Html(wanted) => {
-            status(*wanted, &mut must);
-            must(content_type == "text/html; charset=utf-8", format!("content type {content_type}"));
-            must(!html::has_id(&response.text(), "error-code"), "no error".into());
-        }
-        Answer::WrongMethod(allow) => {
-            status(405, &mut must);
-            error("method_not_allowed", &mut must);
-            must(response.header("allow") == Some(allow), format!("Allow {:?}", response.header("allow")));
-        }
-        Answer::Nearest(path) => {
-            status(404, &mut must);
-            error("not_found", &mut must);
-            let body: Value = serde_json::from_slice(&response.body).unwrap_or_default();
-            must(body["nearest"] == *path, format!("nearest {path}"));
-        }
-        Answer::FormPost(code) => {
-            status(200, &mut must);
-            let form = html::forms(&response.text()).into_iter().find(|form| form.has("form-post-submit") || form.action == world::SITE_URI);
-            must(form.as_ref().is_some_and(|form| form.value("error") == Some(code) && form.value("state") == Some("st")), format!("error {code}"));
-            must(content_type == "text/html; charset=utf-8", format!("content type {content_type}"));
-        }
-        Answer::Own(path) => {
-            status(303, &mut must);
-            let location = response.location().unwrap_or("");
-            must(location.split('?').next() == Some(path), format!("to {path}"));
-            must(content_type == "none" && response.body.is_empty(), format!("content type {content_type}"));
-        }
-        Answer::Exactly(url) => {
-            status(303, &mut must);
-            must(response.location() == Some(url.as_str()), format!("to {url}"));
-        }
-        Answer::Fields(fields) => {
-            status(200, &mut must);
-            must(content_type == "application/json", format!("content type {content_type}"));
-            must(serde_json::from_slice::<Value>(&response.body).ok().as_ref() == Some(fields), format!("{fields}"));
-        }
-        Answer::Done => {
-            status(200, &mut must);
-            must(content_type == "none" && response.body.is_empty(), format!("content type {content_type}"));
-        }
-        Answer::Http(wanted) => {
-            status(*wanted, &mut must);
-            must(content_type == "none" && response.body.is_empty(), format!("content type {content_type}"));
+        Answer::Page(..) | Answer::LoginPage(_) | Answer::Html(_) | Answer::FormPost(_) => check.for_people(answer),
+        Answer::ToClient(code) => check.to_client(world::SITE_URI, code),
+        Answer::ToClientAt(uri, code) => check.to_client(uri, code),
+        Answer::Own(_) | Answer::Exactly(_) => check.elsewhere(answer),
+        _ => check.for_programs(answer),
+    }
+    check.wrong
+}
+
+/// An answer and what is wrong with it.
+struct Check<'a> {
+    response: &'a Response,
+    wrong: Vec<String>,
+}
+
+impl Check<'_> {
+    fn must(&mut self, holds: bool, what: impl Into<String>) {
+        if !holds {
+            let Response { status, reason, .. } = self.response;
+            let got = format!("{status} {reason} {:?} {}", self.response.location(), cut(&self.response.text()));
+            self.wrong.push(format!("{}; got {got}", what.into()));
         }
     }
-    wrong
+
+    fn status(&mut self, wanted: u16) {
+        self.must(self.response.status == wanted, format!("status {wanted}"));
+    }
+
+    fn content_type(&mut self, wanted: &str) {
+        let content_type = self.response.header("content-type").unwrap_or("none");
+        self.must(content_type == wanted, format!("content type {content_type}"));
+        self.must(wanted != "none" || self.response.body.is_empty(), "no body");
+    }
+
+    fn body(&self) -> Value {
+        serde_json::from_slice(&self.response.body).unwrap_or_default()
+    }
+
+    fn error(&mut self, status: u16, code: &str) {
+        let body = self.body();
+        self.status(status);
+        self.content_type("application/json");
+        self.must(body["error"] == code, format!("error {code}"));
+        self.must(body["error_reference"].as_str().is_some_and(is_reference), "error_reference");
+        self.must(self.response.reason == code, format!("reason {code}"));
+        self.must(self.response.header("cache-control") == Some("no-store"), "no-store");
+        self.must(self.response.location().is_none(), "no redirect");
+    }
+
+    fn for_programs(&mut self, answer: &Answer) {
+        let challenge = self.response.header("www-authenticate").unwrap_or("none").to_owned();
+        match answer {
+            Answer::Json(status, code) => self.error(*status, code),
+            Answer::Basic(code) => {
+                self.error(401, code);
+                self.must(challenge.starts_with("Basic "), format!("challenge {challenge}"));
+            }
+            Answer::Bearer(status, code) => {
+                self.error(*status, code);
+                self.must(challenge.starts_with("Bearer ") && challenge.contains(&format!("error=\"{code}\"")), format!("challenge {challenge}"));
+            }
+            Answer::NoToken => {
+                self.error(401, "invalid_token");
+                self.must(challenge.starts_with("Bearer ") && !challenge.contains("error"), format!("challenge {challenge}"));
+            }
+            Answer::WrongMethod(allow) => {
+                self.error(405, "method_not_allowed");
+                self.must(self.response.header("allow") == Some(allow), format!("Allow {:?}", self.response.header("allow")));
+            }
+            Answer::Nearest(path) => {
+                self.error(404, "not_found");
+                self.must(self.body()["nearest"] == *path, format!("nearest {path}"));
+            }
+            Answer::Fields(fields) => {
+                self.status(200);
+                self.content_type("application/json");
+                self.must(self.body() == *fields, format!("{fields}"));
+            }
+            Answer::Http(status) => {
+                self.status(*status);
+                self.content_type("none");
+            }
+            Answer::Done => {
+                self.status(200);
+                self.content_type("none");
+            }
+            _ => self.must(false, "an answer of this kind is judged elsewhere"),
+        }
+    }
+
+    fn for_people(&mut self, answer: &Answer) {
+        let page = self.response.text();
+        self.content_type("text/html; charset=utf-8");
+        self.must(self.response.location().is_none(), "no redirect");
+        match answer {
+            Answer::Page(status, code) => {
+                self.status(*status);
+                self.must(html::text_of(&page, "error-code").as_deref() == Some(code), format!("#error-code {code}"));
+                self.must(html::text_of(&page, "error-reference").as_deref().is_some_and(is_reference), "#error-reference");
+            }
+            Answer::LoginPage(status) => {
+                self.status(*status);
+                self.must(html::has_id(&page, "login-submit"), "#login-submit");
+                let cookies = self.response.headers("set-cookie");
+                self.must(cookies.iter().all(|cookie| !cookie.starts_with("propusk_session")), "no session");
+            }
+            Answer::Html(status) => {
+                self.status(*status);
+                self.must(!html::has_id(&page, "error-code"), "no error");
+            }
+            Answer::FormPost(code) => {
+                self.status(200);
+                let form = html::forms(&page).into_iter().find(|form| form.action == world::SITE_URI);
+                let carries = form.is_some_and(|form| form.value("error") == Some(code) && form.value("state") == Some("st"));
+                self.must(carries, format!("error {code}"));
+            }
+            _ => self.must(false, "an answer of this kind is judged elsewhere"),
+        }
+    }
+
+    fn to_client(&mut self, uri: &str, code: &str) {
+        let response = self.response;
+        self.status(303);
+        self.content_type("none");
+        self.must(response.location().is_some_and(|location| location.starts_with(&format!("{uri}?"))), "to the client");
+        self.must(response.location_param("error").as_deref() == Some(code), format!("error {code}"));
+        self.must(response.location_param("error_description").is_some_and(|text| text.contains(" (ref ")), "the reference");
+        self.must(response.location_param("state").as_deref() == Some("st"), "state");
+        self.must(response.location_param("iss").is_some_and(|iss| iss.starts_with("http://127.0.0.1:")), "iss");
+    }
+
+    fn elsewhere(&mut self, answer: &Answer) {
+        let location = self.response.location().unwrap_or_default();
+        self.status(303);
+        self.content_type("none");
+        match answer {
+            Answer::Own(path) => self.must(location.split('?').next() == Some(path), format!("to {path}")),
+            Answer::Exactly(url) => self.must(location == url, format!("to {url}")),
+            _ => self.must(false, "an answer of this kind is judged elsewhere"),
+        }
+    }
 }
 
 fn is_reference(text: &str) -> bool {

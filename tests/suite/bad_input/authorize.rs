@@ -141,7 +141,7 @@ fn unreadable(w: &World, table: &mut Vec<Case>) {
         page("authorize: a line break in state", w.authorize(&[("state", "a\r\nSet-Cookie: x=1")])),
         page("authorize: a line break in login_hint", w.authorize(&[("login_hint", "anna\nx")])),
         page("authorize: a line break in nonce", w.authorize(&[("nonce", "a\tb")])),
-        page("authorize: 65 parameters", w.authorize_raw(&(0..60).map(|n| format!("&p{n}=1")).collect::<String>())),
+        page("authorize: 65 parameters", w.authorize_raw(&(0..60).map(|n| format!("&p{n}=1")).collect::<Vec<_>>().concat())),
     ]);
 }
 

@@ -6,7 +6,7 @@ pub(crate) mod form;
 pub(crate) mod origin;
 
 use actix_web::HttpRequest;
-use actix_web::http::header::{AUTHORIZATION, AsHeaderName};
+use actix_web::http::header::{AUTHORIZATION, AsHeaderName, HeaderValue};
 use propusk_domain::{Cause, Refusal};
 
 /// A header as text; `None` when it is absent or not ASCII.
@@ -18,7 +18,7 @@ pub(crate) fn header(request: &HttpRequest, name: impl AsHeaderName) -> Option<&
 /// front may judge another one than this server does; `twice` is the cause under which they are refused.
 pub(crate) fn authorization(request: &HttpRequest, twice: Cause) -> Result<Option<&[u8]>, Refusal> {
     let mut values = request.headers().get_all(AUTHORIZATION);
-    let first = values.next().map(|value| value.as_bytes());
+    let first = values.next().map(HeaderValue::as_bytes);
     if values.next().is_some() {
         let refusal = Refusal::invalid_request("The request carries more than one Authorization header", twice);
         return Err(refusal.expected("one Authorization header").received("several"));
