@@ -176,7 +176,7 @@ pub(crate) fn preload(instance: &Instance, people: usize, grants: usize) -> (Vec
                 row
             })
             .collect();
-        if first / BATCH % 4 == 0 {
+        if (first / BATCH).is_multiple_of(4) {
             tokens.extend(rows.iter().step_by(25).map(|row| refresh::derive(row, "n", 1, &instance.keys).expect("a token")));
         }
         insert(instance, rows);

@@ -336,9 +336,8 @@ impl Worker {
         let first = self.present(chain)?;
         match (first.status, fate, code_fate) {
             (200, Fate::Gone, _) => problems.push("a code works although its grant was revoked".to_owned()),
-            (200, ..) => {}
             (400, Fate::Live, CodeFate::Fresh) => problems.push(format!("an acknowledged code does not work: {}", first.text())),
-            (400, ..) => {}
+            (200 | 400, ..) => {}
             (status, ..) => problems.push(format!("a code: {status} {}", first.text())),
         }
         if first.status == 200 {
