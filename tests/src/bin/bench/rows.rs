@@ -54,7 +54,9 @@ impl Bench<'_> {
         self.options.only.as_ref().is_none_or(|only| name.contains(only.as_str()))
     }
 
+    /// The targets are for SQLite, which is the default; the other rows stand beside for information.
     fn row(&mut self, name: &str, rate: Rate, floor: Option<Floor>, target: &'static str) {
+        let target = if self.prefix.is_empty() { target } else { "" };
         self.report.row(&format!("{}{name}", self.prefix), rate, floor, target);
     }
 
