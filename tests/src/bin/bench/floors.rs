@@ -4,8 +4,8 @@ use crate::load::{Rate, sustained};
 use crate::place::Measured;
 use actix_web::{App, HttpResponse, HttpServer, web};
 use propusk_crypto::{Algorithm, PasswordHasher, PasswordParams, Random, SigningKey, SystemRandom, Verdict, jwt};
-use propusk_domain::UnixTime;
 use propusk_domain::records::AuditEvent;
+use propusk_domain::{UnixTime, ids};
 use propusk_storage::{Database, Settings};
 use propusk_tests::connection::Connection;
 use propusk_tests::http::Request;
@@ -97,12 +97,10 @@ pub(crate) fn commits(url: &str, callers: usize, time: Duration) -> Rate {
     let settings = Settings { url: url.to_owned(), pool_size: 16, migrate: true, busy_timeout_ms: 5000 };
     let database = Database::open(&settings).expect("a database");
     let (key, _) = SigningKey::generate(Algorithm::ES256).expect("a key");
-    let rate = sustained(callers, time, |caller| {
+    let rate = sustained(callers, time, |_| {
         let (database, key) = (database.clone(), key.clone());
-        let mut number = 0_u64;
         Box::new(move || {
-            number += 1;
-            let id = format!("{caller}-{number}");
+            let id = ids::sortable(UnixTime(1_795_176_000), &SystemRandom);
             database
                 .write(move |store| {
                     store.find_grant(&id)?;

@@ -10,6 +10,7 @@
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::print_stderr,
+    clippy::format_push_string,
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -69,7 +70,6 @@ fn main() {
     report.save("tests/artifacts/bench.json");
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program reads its arguments")]
 fn arguments() -> Vec<String> {
     std::env::args().skip(1).collect()
 }

@@ -25,6 +25,9 @@ pub(crate) const SECRET: &str = "a-secret-of-forty-three-characters-as-generated
 /// How many people take part in the load.
 const PEOPLE: usize = 200;
 
+/// What enters the derivation of every refresh token.
+const NONCE: &str = "n";
+
 /// Rows in one transaction.
 const BATCH: usize = 500;
 
@@ -99,8 +102,14 @@ fn sign_in(instance: &Instance, users: &[User]) -> Vec<Somebody> {
     })
 }
 
+/// What is granted: an exchange signs an ID token too.
+const WITH_ID_TOKEN: &str = "openid profile email offline_access";
+
+/// What is granted: an exchange signs one token.
+const WITHOUT_ID_TOKEN: &str = "profile email offline_access";
+
 /// A grant as the code flow makes it.
-fn grant(somebody: &Somebody, client_id: &str, code: Option<&str>, nonce: &str, now: UnixTime) -> Grant {
+fn grant(somebody: &Somebody, client_id: &str, code: Option<&str>, scope: &str, now: UnixTime) -> Grant {
     let code = code.map(|code| Code {
         digest: digest(code),
         redirect_uri: CALLBACK.to_owned(),
@@ -113,14 +122,14 @@ fn grant(somebody: &Somebody, client_id: &str, code: Option<&str>, nonce: &str, 
         id: ids::sortable(now, &SystemRandom),
         sub: Some(somebody.user.sub.clone()),
         client_id: client_id.to_owned(),
-        scope: "openid profile email offline_access".split(' ').map(str::to_owned).collect::<Scope>(),
+        scope: scope.split(' ').map(str::to_owned).collect::<Scope>(),
         sid: Some(somebody.session.sid.clone()),
         offline: true,
         auth_time: Some(now),
         amr: vec!["pwd".to_owned()],
         nonce: None,
         code,
-        refresh: Some(Refresh { generation: 1, nonce: nonce.to_owned(), rotated_at: now }),
+        refresh: Some(Refresh { generation: 1, nonce: NONCE.to_owned(), rotated_at: now }),
         created_at: now,
         expires_at: Some(now.plus(86_400 * 180)),
         revoked_at: None,
@@ -132,12 +141,13 @@ fn insert(instance: &Instance, grants: Vec<Grant>) {
 }
 
 /// Fresh codes.
-pub(crate) fn codes(instance: &Instance, people: &[Somebody], client_id: &str, count: usize) -> Vec<String> {
+pub(crate) fn codes(instance: &Instance, people: &[Somebody], client_id: &str, id_token: bool, count: usize) -> Vec<String> {
+    let scope = if id_token { WITH_ID_TOKEN } else { WITHOUT_ID_TOKEN };
     let now = instance.clock.now();
     let mut codes = Vec::with_capacity(count);
     for first in (0..count).step_by(BATCH) {
         let batch: Vec<String> = (first..count.min(first + BATCH)).map(|_| Secret::generate(&SystemRandom, "ppc_").expose().to_owned()).collect();
-        let rows = batch.iter().enumerate().map(|(index, code)| grant(&people[(first + index) % people.len()], client_id, Some(code), "n", now));
+        let rows = batch.iter().enumerate().map(|(index, code)| grant(&people[(first + index) % people.len()], client_id, Some(code), scope, now));
         insert(instance, rows.collect());
         codes.extend(batch);
     }
@@ -150,8 +160,8 @@ pub(crate) fn refresh_tokens(instance: &Instance, people: &[Somebody], client_id
     let mut tokens = Vec::with_capacity(count);
     for first in (0..count).step_by(BATCH) {
         let rows: Vec<Grant> =
-            (first..count.min(first + BATCH)).map(|index| grant(&people[index % people.len()], client_id, None, "n", now)).collect();
-        tokens.extend(rows.iter().map(|row| refresh::derive(row, "n", 1, &instance.keys).expect("a token")));
+            (first..count.min(first + BATCH)).map(|index| grant(&people[index % people.len()], client_id, None, WITHOUT_ID_TOKEN, now)).collect();
+        tokens.extend(rows.iter().map(|row| refresh::derive(row, NONCE, 1, &instance.keys).expect("a token")));
         insert(instance, rows);
     }
     tokens
@@ -171,13 +181,14 @@ pub(crate) fn preload(instance: &Instance, people: usize, grants: usize) -> (Vec
                 let mut somebody = template.clone();
                 // A stride that visits everybody, so that neighbours in time are not neighbours in the index of people.
                 users[number.wrapping_mul(7919) % users.len()].sub.clone_into(&mut somebody.user.sub);
-                let mut row = grant(&somebody, "site-ES256", None, "n", UnixTime(now.0 - ((grants - number) / 100).cast_signed() as i64));
+                let mut row =
+                    grant(&somebody, "site-ES256", None, WITHOUT_ID_TOKEN, UnixTime(now.0 - ((grants - number) / 100).cast_signed() as i64));
                 row.sid = None;
                 row
             })
             .collect();
-        if first / BATCH % 4 == 0 {
-            tokens.extend(rows.iter().step_by(25).map(|row| refresh::derive(row, "n", 1, &instance.keys).expect("a token")));
+        if (first / BATCH).is_multiple_of(4) {
+            tokens.extend(rows.iter().step_by(25).map(|row| refresh::derive(row, NONCE, 1, &instance.keys).expect("a token")));
         }
         insert(instance, rows);
     }

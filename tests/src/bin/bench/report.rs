@@ -131,6 +131,7 @@ fn relative(row: &Row) -> f64 {
 
 fn reached(row: &Row) -> Option<bool> {
     match (row.floor, row.target) {
+        (_, "") => None,
         (Some(floor), _) => Some(row.rate.per_second >= floor.least * floor.rate.per_second),
         (None, "≥ 25,000/s or ≤ 40 µs") => Some(row.rate.per_second >= 25_000.0 || row.rate.cpu_micros <= 40.0),
         (None, "≥ 1,500/s") => Some(row.rate.per_second >= 1500.0),

@@ -52,7 +52,6 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a program reads its arguments")]
 fn options() -> Options {
     let mut options = Options { rounds: 30, threads: 6, binary: PathBuf::from("target/release/propusk") };
     let mut arguments = std::env::args().skip(1);

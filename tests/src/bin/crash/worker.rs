@@ -108,12 +108,11 @@ impl Worker {
 
     /// A code by an existing session; its chain.
     fn code(&mut self) -> Answered<usize> {
-        let session = match self.live_session() {
-            Some(session) => session,
-            None => {
-                self.sign_in()?;
-                self.journal.sessions.len() - 1
-            }
+        let session = if let Some(session) = self.live_session() {
+            session
+        } else {
+            self.sign_in()?;
+            self.journal.sessions.len() - 1
         };
         let offline = random_below(3) > 0;
         let url = self.authorize_url("&prompt=none");
@@ -317,7 +316,7 @@ impl Worker {
     /// 200 says that the chain lives, a refusal that it does not; either must be what was acknowledged.
     fn judge(&mut self, chain: usize, response: &Response, what: &str, problems: &mut Vec<String>) {
         let lives = response.status == 200;
-        if !lives && !(response.status == 400 || response.status == 401) {
+        if !(lives || response.status == 400 || response.status == 401) {
             problems.push(format!("{what}: {} {}", response.status, response.text()));
         }
         let chain = &mut self.journal.chains[chain];
@@ -336,9 +335,8 @@ impl Worker {
         let first = self.present(chain)?;
         match (first.status, fate, code_fate) {
             (200, Fate::Gone, _) => problems.push("a code works although its grant was revoked".to_owned()),
-            (200, ..) => {}
             (400, Fate::Live, CodeFate::Fresh) => problems.push(format!("an acknowledged code does not work: {}", first.text())),
-            (400, ..) => {}
+            (200 | 400, ..) => {}
             (status, ..) => problems.push(format!("a code: {status} {}", first.text())),
         }
         if first.status == 200 {
