@@ -11,10 +11,13 @@
 
 mod admin;
 mod architecture;
+mod attacks;
+mod bad_input;
 mod cli;
 mod deploy;
 mod ephemeral;
 mod explain;
+mod failures;
 mod openapi;
 mod protocol_rules;
 mod readme;

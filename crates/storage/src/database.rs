@@ -2,6 +2,7 @@
 
 use crate::connection::{AnyConnection, Backend, Role, Target, connect};
 use crate::error::{StorageError, fault, was_rolled_back};
+use crate::identity::FileIdentity;
 use crate::migrate;
 use crate::pool::{self, Manager, Pool, Pooled};
 use crate::transaction::{Failure, Hear, Listener, Tx, announce, attempt, catch};
@@ -41,6 +42,8 @@ struct Inner {
     pool: Pool,
     pool_size: u32,
     busy_timeout_ms: u32,
+    /// The SQLite file as it was opened.
+    file: Option<FileIdentity>,
     listener: Listener,
     /// SQLite's writer, until [`Database::shutdown`].
     writer: Option<RwLock<Option<Writer>>>,
@@ -69,6 +72,7 @@ impl Database {
         } else {
             migrate::inspect(&mut connect(&target, Role::Reader, settings.busy_timeout_ms)?)?.must_be_current()?;
         }
+        let file = FileIdentity::of(&target)?;
         let listener = Listener::default();
         let writer = match target.backend() {
             Backend::Sqlite => Some(RwLock::new(Some(Writer::start(target.clone(), settings.busy_timeout_ms, Arc::clone(&listener))?))),
@@ -77,7 +81,7 @@ impl Database {
         let manager = Manager { target: target.clone(), busy_timeout_ms: settings.busy_timeout_ms };
         let pool = pool::build(manager, settings.pool_size);
         let busy_timeout_ms = settings.busy_timeout_ms;
-        Ok(Self(Arc::new(Inner { target, pool, pool_size: settings.pool_size, busy_timeout_ms, listener, writer })))
+        Ok(Self(Arc::new(Inner { target, pool, pool_size: settings.pool_size, busy_timeout_ms, file, listener, writer })))
     }
 
     /// Applies the missing migrations of the database at `url`; their names, oldest first.
@@ -145,6 +149,9 @@ impl Database {
     pub fn ping(&self) -> Result<(), Fault> {
         if !self.writer_is_alive() {
             return Err(Fault::passing(StorageError::WriterStopped));
+        }
+        if let Some(file) = &self.0.file {
+            file.must_stand()?;
         }
         let answer = self.read(|store| Ok(store.latest_change()?));
         match answer {

@@ -44,6 +44,9 @@ pub enum StorageError {
     /// The writer does not run any more.
     #[error("the database writer has stopped")]
     WriterStopped,
+    /// The name of the SQLite file leads to another file or to none.
+    #[error("the database file {0} was removed or replaced while it was in use: put it back, or restart")]
+    FileGone(String),
     /// A write was asked for inside a write, which would wait for itself.
     #[error("a write was started inside another write")]
     NestedWrite,

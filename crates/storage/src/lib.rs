@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `database` | [`Database`]: open, migrate, read, write, submit, ping |
 //! | `writer` | the one thread that writes to SQLite, many closures in one commit |
+//! | `identity` | whether the SQLite file is still the one that was opened |
 //! | `pool`, `connection` | connections of both kinds behind one type |
 //! | `transaction` | the [`Store`](propusk_domain::store::Store) over one open transaction, and the changes it records |
 //! | `users`, `clients`, … | the queries, one file a trait of `propusk_domain::store` |
@@ -16,6 +17,7 @@ mod database;
 mod ephemeral;
 mod error;
 mod grants;
+mod identity;
 mod keys;
 mod migrate;
 mod pool;

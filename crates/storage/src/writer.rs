@@ -6,6 +6,7 @@
 
 use crate::connection::{AnyConnection, Role, Target, connect};
 use crate::error::{StorageError, fault, is_locked};
+use crate::identity::FileIdentity;
 use crate::transaction::{Listener, Tx, announce, attempt, catch};
 use diesel::connection::SimpleConnection;
 use propusk_domain::records::Change;
@@ -130,12 +131,21 @@ impl Writer {
     /// Starts the thread; its connection is open when this returns.
     pub(crate) fn start(target: Target, busy_timeout_ms: u32, listener: Listener) -> Result<Self, Fault> {
         let connection = connect(&target, Role::Writer, busy_timeout_ms)?;
+        let file = FileIdentity::of(&target)?;
         let (queue, messages) = sync_channel(QUEUE);
         let alive = Arc::new(AtomicBool::new(true));
         let flag = AliveFlag(Arc::clone(&alive));
         let patience = Duration::from_millis(u64::from(busy_timeout_ms));
-        let scribe =
-            Scribe { target, patience, busy_timeout_ms, connection: Some(connection), last_idle: Instant::now(), listener, changes: Vec::new() };
+        let scribe = Scribe {
+            target,
+            file,
+            patience,
+            busy_timeout_ms,
+            connection: Some(connection),
+            last_idle: Instant::now(),
+            listener,
+            changes: Vec::new(),
+        };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || {
@@ -201,6 +211,7 @@ impl Drop for AliveFlag {
 /// The state of the thread.
 struct Scribe {
     target: Target,
+    file: Option<FileIdentity>,
     patience: Duration,
     busy_timeout_ms: u32,
     /// Reopened after the loss of a transaction.
@@ -301,6 +312,9 @@ impl Scribe {
 
     /// Takes the lock, trying until the patience ends.
     fn begin(&mut self) -> Result<(), Fault> {
+        if let Some(file) = &self.file {
+            file.must_stand()?;
+        }
         let connection = match &mut self.connection {
             Some(connection) => connection,
             none => none.insert(connect(&self.target, Role::Writer, self.busy_timeout_ms)?),

@@ -8,19 +8,19 @@ pub(crate) mod token;
 pub(crate) mod unknown;
 pub(crate) mod userinfo;
 
+use crate::extract::authorization;
 use crate::extract::form::Form;
 use crate::state::AppState;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::RegisteredClient;
-use propusk_domain::{Result, UnixTime, client_auth};
+use propusk_domain::{Cause, Result, UnixTime, client_auth};
 use propusk_protocol::{ClientCredentials, Params};
 use std::sync::Arc;
 
 /// Reads the form and authenticates the client: the part that token, introspection and revocation share.
 async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime) -> Result<(Params, Arc<RegisteredClient>)> {
     let params = form.0?;
-    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let authorization = authorization(request, Cause::TwoAuthMethods)?;
     let credentials = ClientCredentials::parse(authorization, &params).map_err(client_auth::unreadable)?;
     let client = state.client(credentials.client_id(), now).await?;
     client_auth::authenticate(client.as_ref().map(|client| &client.client), &credentials, now)?;

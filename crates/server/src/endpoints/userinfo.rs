@@ -2,10 +2,10 @@
 
 use super::fresh_json;
 use crate::bearer::verified;
+use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::access_token::{Standing, must_stand};
@@ -36,7 +36,7 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     let query = query(request)?;
     // The body of a GET means nothing, whatever it calls itself (RFC 9110 §9.3.1).
     let body = if request.method() == Method::POST { Some(form.0?) } else { None };
-    let authorization = request.headers().get(AUTHORIZATION).map(HeaderValue::as_bytes);
+    let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
     let claims = verified(state, &token, now).await?;

@@ -17,7 +17,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
     match outcome {
         Outcome::Code(code) => {
             let response = AuthorizeResponse::success(code.expose(), judged.request.state.as_deref(), &state.policy.issuer);
-            let context = AuthorizeResponseContext::of(&judged.client, judged.request.state.as_deref(), judged.request.response_mode);
+            let context = AuthorizeResponseContext::of_request(&judged.client, &judged.request);
             Ok(to_client(state, request, &judged.target, &context, &response))
         }
         Outcome::SignIn { again } => {
@@ -47,7 +47,7 @@ pub fn to_client(
         ResponseMode::Query => see_other(&with_params(&target.redirect_uri, response.pairs())),
         ResponseMode::FormPost => {
             let parameters: Vec<(&str, &str)> = response.pairs().iter().map(|(name, value)| (*name, value.as_str())).collect();
-            let mut page = common(state, locale(state, request, None, &[], None), "", &[]);
+            let mut page = common(state, locale(state, request, None, &context.ui_locales, None), "", &[]);
             page.switch_href = None;
             let view = FormPost { page, action: &target.redirect_uri, parameters: &parameters, client_name: Some(&context.client_name) };
             html_with(StatusCode::OK, &view, FORM_POST_POLICY)
@@ -71,7 +71,7 @@ pub fn error_to_client(
 
 /// A judged request that was refused after all.
 pub fn refused(state: &AppState, request: &HttpRequest, judged: &Judged, error: Error, now: UnixTime) -> HttpResponse {
-    let context = AuthorizeResponseContext::of(&judged.client, judged.request.state.as_deref(), judged.request.response_mode);
+    let context = AuthorizeResponseContext::of_request(&judged.client, &judged.request);
     error_to_client(state, request, &judged.target, &context, error, now)
 }
 

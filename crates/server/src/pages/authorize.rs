@@ -50,7 +50,8 @@ async fn run(state: &AppState, request: &HttpRequest, params: &Params, cookies: 
         Ok(proven) => proven,
         Err(failure) => return error::of(state, request, "authorize", failure),
     };
-    let context = AuthorizeResponseContext::of(&client, target.state.as_deref(), target.response_mode.unwrap_or_default());
+    let ui_locales: Vec<String> = params.get("ui_locales").into_iter().flat_map(str::split_whitespace).map(str::to_owned).collect();
+    let context = AuthorizeResponseContext::of(&client, &target, &ui_locales);
     let judged = AuthorizeRequest::parse(params).map_err(|error| Error::from(Refusal::from(error).client(client.id()))).and_then(|wanted| {
         let scope = judge(&client.client, &wanted).map_err(|refusal| Error::from(refusal.client(client.id())))?;
         Ok(Judged { client: client.clone(), target: proven.clone(), request: wanted, scope })

@@ -54,30 +54,46 @@ pub struct AuthorizeResponseContext {
     pub state: Option<String>,
     /// How the answer travels.
     pub response_mode: propusk_protocol::ResponseMode,
+    /// The languages that the client asked for, for the page that carries a `form_post` answer.
+    pub ui_locales: Vec<String>,
 }
 
 impl AuthorizeResponseContext {
-    /// Of a request.
-    pub fn of(client: &RegisteredClient, state: Option<&str>, response_mode: propusk_protocol::ResponseMode) -> Self {
-        Self { client_id: client.id().to_owned(), client_name: client.client.name.clone(), state: state.map(str::to_owned), response_mode }
+    /// Of a request whose target is proven; the rest of it may still be wrong.
+    pub fn of(client: &RegisteredClient, target: &Target, ui_locales: &[String]) -> Self {
+        Self {
+            client_id: client.id().to_owned(),
+            client_name: client.client.name.clone(),
+            state: target.state.clone(),
+            response_mode: target.response_mode.unwrap_or_default(),
+            ui_locales: ui_locales.to_vec(),
+        }
+    }
+
+    /// Of a judged request.
+    pub fn of_request(client: &RegisteredClient, request: &AuthorizeRequest) -> Self {
+        Self::of(client, &target_of(request), &request.ui_locales)
     }
 }
 
 /// Proves and judges the request of a flow again.
 pub async fn rejudge(state: &AppState, request: &AuthorizeRequest, now: UnixTime) -> Result<Judged, Rejected> {
-    let target = Target {
+    let (client, proven) = prove(state, &target_of(request), now).await.map_err(Rejected::Page)?;
+    match judge(&client.client, request) {
+        Ok(scope) => Ok(Judged { client, target: proven, request: request.clone(), scope }),
+        Err(refusal) => {
+            let context = AuthorizeResponseContext::of_request(&client, request);
+            Err(Rejected::Redirect(Box::new((proven, context, refusal.into()))))
+        }
+    }
+}
+
+fn target_of(request: &AuthorizeRequest) -> Target {
+    Target {
         client_id: Some(request.client_id.clone()),
         redirect_uri: request.redirect_uri.clone(),
         state: request.state.clone(),
         response_mode: Some(request.response_mode),
-    };
-    let (client, proven) = prove(state, &target, now).await.map_err(Rejected::Page)?;
-    match judge(&client.client, request) {
-        Ok(scope) => Ok(Judged { client, target: proven, request: request.clone(), scope }),
-        Err(refusal) => {
-            let context = AuthorizeResponseContext::of(&client, request.state.as_deref(), request.response_mode);
-            Err(Rejected::Redirect(Box::new((proven, context, refusal.into()))))
-        }
     }
 }
 

@@ -21,7 +21,8 @@ pub struct HttpSettings {
     pub trusted_proxies: Vec<IpNet>,
     /// The longest body of a request in bytes.
     pub max_body_bytes: usize,
-    /// The longest request line in bytes. `state` may have 8 KiB, which is 24 KiB percent-encoded, and an ID token hint 16 KiB.
+    /// The longest request target in bytes. `state` may have 8 KiB, which is 24 KiB percent-encoded, and an ID token hint 16 KiB.
+    /// The HTTP layer reads none over 65,534 bytes and refuses those without a word, so the limit lies below that.
     pub max_url_bytes: usize,
     /// The longest sum of all header names and values in bytes.
     pub max_header_bytes: usize,
@@ -64,7 +65,7 @@ impl HttpSettings {
             workers: section.integer("workers", 0, 0..=1024),
             trusted_proxies: section.list("trusted_proxies", "a network like 10.0.0.0/8 or an address", network),
             max_body_bytes: section.integer("max_body_bytes", 128 * 1024, 1024..=16 * 1024 * 1024),
-            max_url_bytes: section.integer("max_url_bytes", 64 * 1024, 1024..=120 * 1024),
+            max_url_bytes: section.integer("max_url_bytes", 60 * 1024, 1024..=65_534),
             max_header_bytes: section.integer("max_header_bytes", 64 * 1024, 1024..=120 * 1024),
             shutdown_timeout: section.duration("shutdown_timeout", 8, 0..=300),
             client_timeout: section.duration("client_timeout", 10, 1..=300),

@@ -18,6 +18,7 @@ fn scribe(target: &Target) -> Scribe {
     let connection = connect(target, Role::Writer, 100).unwrap();
     Scribe {
         target: target.clone(),
+        file: None,
         patience: Duration::from_millis(100),
         busy_timeout_ms: 100,
         connection: Some(connection),

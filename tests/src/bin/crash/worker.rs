@@ -277,9 +277,11 @@ impl Worker {
         match (signed_in.fate, lives) {
             (Fate::Live, false) => problems.push("an acknowledged session is gone".to_owned()),
             (Fate::Gone, true) => problems.push("an ended session lives again".to_owned()),
-            (Fate::Perhaps, true) => self.journal.ended(session, Fate::Live),
-            (Fate::Perhaps, false) => self.journal.ended(session, Fate::Gone),
-            (Fate::Live, true) | (Fate::Gone, false) => {}
+            (Fate::Live | Fate::Perhaps, true) | (Fate::Gone | Fate::Perhaps, false) => {}
+        }
+        // What was seen is what holds from now on, also after a problem: it is told once.
+        if self.journal.sessions[session].fate != Fate::Gone {
+            self.journal.ended(session, if lives { Fate::Live } else { Fate::Gone });
         }
     }
 
