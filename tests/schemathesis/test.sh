@@ -63,6 +63,9 @@ attack() {
     fi
 }
 
+# A document that is wrong proves nothing.
+if tests/.venv/bin/openapi-spec-validator openapi.yaml; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+
 attack 'a stranger'
 attack 'a client with its secret' --include-path-regex '^/oauth/(token|introspect|revoke)$' --auth "$CLIENT_ID:$CLIENT_SECRET"
 attack 'a service with its secret' --include-path-regex '^/oauth/(token|introspect|revoke)$' --auth "robot:$SERVICE_SECRET"

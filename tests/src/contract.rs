@@ -221,7 +221,7 @@ mod tests {
     use super::*;
 
     fn answer(status: u16, reason: &str, headers: &[(&str, &str)], body: &str) -> Response {
-        let common = [("cache-control", "no-store"), ("x-request-id", "0123456789-_"), ("x-content-type-options", "nosniff")];
+        let common = [("cache-control", "no-store"), ("pragma", "no-cache"), ("x-request-id", "0123456789-_"), ("x-content-type-options", "nosniff")];
         let headers = common.iter().chain(headers).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         Response { status, reason: reason.into(), headers, body: body.into() }
     }

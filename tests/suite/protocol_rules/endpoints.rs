@@ -31,21 +31,16 @@ fn basic_takes_form_encoded_parts_and_refuses_with_a_challenge() {
     let post = || Request::post(&server.url("/oauth/token"));
     assert_eq!(ask(post().basic(robot.id(), &robot.secret)).status, 200);
     assert_eq!(ask(post().basic_raw(robot.id(), &robot.secret)).status, 200);
-    let encoded: String = robot.secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    assert_eq!(ask(post().basic_raw("%72obot", &encoded)).status, 200);
+    let encoded: Vec<String> = robot.secret.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    assert_eq!(ask(post().basic_raw("%72obot", &encoded.concat())).status, 200);
     let lower = post().post_form(&form).header("authorization", format!("bAsIc {}", basic(robot.id(), &robot.secret))).send().unwrap();
     assert_eq!(lower.status, 200, "the scheme has no case (RFC 9110 §11.1)");
     for request in [post().basic(robot.id(), "wrong"), post().basic("nobody", "wrong"), post().header("Authorization", "Basic !")] {
         let refused = ask(request);
-        assert!(matches!(refused.status, 400 | 401));
-        if refused.status == 401 {
-            assert!(refused.header("www-authenticate").unwrap().starts_with("Basic realm="));
-            assert_eq!((refused.json()["error"].as_str(), refused.reason.as_str()), (Some("invalid_client"), "invalid_client"));
-        }
+        assert_eq!((refused.status, refused.reason.as_str()), (401, "invalid_client"), "{}", refused.text());
+        assert!(refused.header("www-authenticate").unwrap().starts_with("Basic realm="));
         assert_eq!(refused.header("cache-control"), Some("no-store"));
     }
-    let twice = ask(post().basic(robot.id(), &robot.secret)).status;
-    assert_eq!(twice, 200);
     let both = [("grant_type", "client_credentials"), ("client_id", robot.id()), ("client_secret", robot.secret.as_str())];
     let both = post().basic(robot.id(), &robot.secret).post_form(&both).send().unwrap();
     assert_eq!((both.status, both.reason.as_str()), (400, "invalid_request"), "two methods at once (RFC 6749 §2.3)");
