@@ -101,7 +101,7 @@ fn shell(server: &TestServer, command: &str, stdin: &str) -> String {
     let _ended = child.stdin.take().unwrap().write_all(stdin.as_bytes());
     let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    assert!(output.status.success(), "{command}\n{}{}", text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success(), "{command}: {}\n{}{}", output.status, text(&output.stdout), text(&output.stderr));
     text(&output.stdout)
 }
 

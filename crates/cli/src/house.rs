@@ -10,7 +10,11 @@ use std::path::Path;
 
 /// The installation, with its database migrated and its keys unsealed.
 pub(crate) fn open(config: Option<&Path>) -> Result<Instance, Failure> {
-    Ok(Instance::open(Settings::load(config)?)?)
+    let mut settings = Settings::load(config)?;
+    // A verb needs one connection. A pool that may have more opens a spare one in the background, and a process that ends while libpq
+    // is greeting the server can die in the TLS library's own clean-up, after the answer was printed.
+    settings.database.pool_size = 1;
+    Ok(Instance::open(settings)?)
 }
 
 /// The person of a username, another sign-in name or a subject.
