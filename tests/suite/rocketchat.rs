@@ -93,22 +93,18 @@ fn every_profile_signs_in_owner_moderator_and_user(backend: Backend) {
 fn expected_authorize_url(config: &Config, profile: Profile, start: &Start) -> String {
     let (issuer, id, scope) = (&config.url, &config.id, encode_uri_component(&config.scope));
     let redirect_uri = encode_uri_component(&format!("{CHAT}/_oauth/besedka"));
-    match profile {
-        Profile::Modern(_) => {
-            let verifier = propusk_protocol::CodeVerifier::parse(&start.session.as_ref().unwrap().verifier).unwrap();
-            let challenge = propusk_protocol::CodeChallenge::from_verifier(&verifier);
-            format!(
-                "{issuer}/oauth/authorize?response_type=code&redirect_uri={redirect_uri}&scope={scope}&code_challenge={}\
-                 &code_challenge_method=S256&state={}&client_id={id}",
-                challenge.as_str(),
-                start.state
-            )
-        }
-        _ => {
-            let state = if profile == Profile::LegacyMobile { start.state.clone() } else { encode_uri_component(&start.state) };
-            format!("{issuer}/oauth/authorize?client_id={id}&redirect_uri={redirect_uri}&response_type=code&state={state}&scope={scope}")
-        }
+    if let Profile::Modern(_) = profile {
+        let verifier = propusk_protocol::CodeVerifier::parse(&start.session.as_ref().unwrap().verifier).unwrap();
+        let challenge = propusk_protocol::CodeChallenge::from_verifier(&verifier);
+        return format!(
+            "{issuer}/oauth/authorize?response_type=code&redirect_uri={redirect_uri}&scope={scope}&code_challenge={}\
+             &code_challenge_method=S256&state={}&client_id={id}",
+            challenge.as_str(),
+            start.state
+        );
     }
+    let state = if profile == Profile::LegacyMobile { start.state.clone() } else { encode_uri_component(&start.state) };
+    format!("{issuer}/oauth/authorize?client_id={id}&redirect_uri={redirect_uri}&response_type=code&state={state}&scope={scope}")
 }
 
 /// The bytes of the token and the identity request.

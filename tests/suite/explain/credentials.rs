@@ -1,6 +1,7 @@
 //! `invalid_client`: the four boring causes, and clients that are unknown, switched off or unable to say who they are.
 
 use super::{Explained, credentials_grant, directory, explain, mend, refused, shell, shown_secret, site};
+use base64::Engine as _;
 use propusk_crypto::Secret;
 use propusk_domain::client::Preset;
 use propusk_protocol::Scope;
@@ -128,7 +129,6 @@ fn credentials_that_cannot_be_read() {
         let request = if header.is_empty() { request } else { request.header("Authorization", header) };
         request.post_form(&form).send().unwrap()
     };
-    use base64::Engine as _;
     let token = base64::engine::general_purpose::STANDARD.encode(format!("worker:{}", worker.secret));
     for (header, more, status, error, cause) in [
         (token.clone(), vec![], 401, "invalid_client", "missing_scheme"),
