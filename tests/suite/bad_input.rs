@@ -125,8 +125,8 @@ fn judge(answer: &Answer, response: &Response) -> Vec<String> {
     let mut check = Check { response, wrong: Vec::new() };
     match answer {
         Answer::Page(..) | Answer::LoginPage(_) | Answer::Html(_) | Answer::FormPost(_) => check.for_people(answer),
-        Answer::ToClient(code) => check.to_client(world::SITE_URI, code),
-        Answer::ToClientAt(uri, code) => check.to_client(uri, code),
+        Answer::ToClient(code) => check.sent_to_client(world::SITE_URI, code),
+        Answer::ToClientAt(uri, code) => check.sent_to_client(uri, code),
         Answer::Own(_) | Answer::Exactly(_) => check.elsewhere(answer),
         _ => check.for_programs(answer),
     }
@@ -244,7 +244,7 @@ impl Check<'_> {
         }
     }
 
-    fn to_client(&mut self, uri: &str, code: &str) {
+    fn sent_to_client(&mut self, uri: &str, code: &str) {
         let response = self.response;
         self.status(303);
         self.content_type("none");
