@@ -53,6 +53,8 @@ enum Answer {
     Own(&'static str),
     /// A redirect to exactly there.
     Exactly(String),
+    /// Signed out, but not sent where the request wished: to our own page with a reference.
+    NotFollowed,
     /// JSON that says exactly this.
     Fields(Value),
     /// 200 without a body (RFC 7009 §2.2).
@@ -127,7 +129,7 @@ fn judge(answer: &Answer, response: &Response) -> Vec<String> {
         Answer::Page(..) | Answer::LoginPage(_) | Answer::Html(_) | Answer::FormPost(_) => check.for_people(answer),
         Answer::ToClient(code) => check.sent_to_client(world::SITE_URI, code),
         Answer::ToClientAt(uri, code) => check.sent_to_client(uri, code),
-        Answer::Own(_) | Answer::Exactly(_) => check.elsewhere(answer),
+        Answer::Own(_) | Answer::Exactly(_) | Answer::NotFollowed => check.elsewhere(answer),
         _ => check.for_programs(answer),
     }
     check.wrong
@@ -262,6 +264,9 @@ impl Check<'_> {
         match answer {
             Answer::Own(path) => self.must(location.split('?').next() == Some(path), format!("to {path}")),
             Answer::Exactly(url) => self.must(location == url, format!("to {url}")),
+            Answer::NotFollowed => {
+                self.must(location.strip_prefix("/logged-out?ref=").is_some_and(is_reference), "to /logged-out with a reference".to_owned());
+            }
             _ => self.must(false, "an answer of this kind is judged elsewhere"),
         }
     }

@@ -1,6 +1,6 @@
 //! Sign-in, consent and logout: a page or the flow from its beginning, never a bare refusal.
 
-use super::Answer::{Exactly, LoginPage, Own, Page};
+use super::Answer::{Exactly, LoginPage, NotFollowed, Own, Page};
 use super::world::World;
 use super::{Case, case, cases};
 use propusk_domain::flow::{PendingLogout, Sealed as _};
@@ -139,22 +139,22 @@ fn logout(w: &World, table: &mut Vec<Case>) {
     let bye = "https://site.example/bye";
     table.extend([
         case("logout: nobody is signed in", gone(), ask(&[])),
-        case("logout: a hint that is none", gone(), ask(&[("id_token_hint", "a.b.c")])),
-        case("logout: an access token for a hint", gone(), ask(&[("id_token_hint", &w.access), ("post_logout_redirect_uri", bye)])),
-        case("logout: an unregistered URI", gone(), ask(&[("client_id", "site"), ("post_logout_redirect_uri", "https://evil.example/")])),
+        case("logout: a hint that is none", NotFollowed, ask(&[("id_token_hint", "a.b.c")])),
+        case("logout: an access token for a hint", NotFollowed, ask(&[("id_token_hint", &w.access), ("post_logout_redirect_uri", bye)])),
+        case("logout: an unregistered URI", NotFollowed, ask(&[("client_id", "site"), ("post_logout_redirect_uri", "https://evil.example/")])),
         case(
             "logout: a registered URI with a slash more",
-            gone(),
+            NotFollowed,
             ask(&[("client_id", "site"), ("post_logout_redirect_uri", "https://site.example/bye/")]),
         ),
-        case("logout: javascript", gone(), ask(&[("client_id", "site"), ("post_logout_redirect_uri", "javascript:alert(1)")])),
-        case("logout: a URI and no client", gone(), ask(&[("post_logout_redirect_uri", bye)])),
-        case("logout: another client's URI", gone(), ask(&[("client_id", "spa"), ("post_logout_redirect_uri", bye)])),
-        case("logout: a disabled client's URI", gone(), ask(&[("client_id", "off"), ("post_logout_redirect_uri", "https://off.example/bye")])),
-        case("logout: an unknown client", gone(), ask(&[("client_id", "<b>"), ("post_logout_redirect_uri", bye)])),
+        case("logout: javascript", NotFollowed, ask(&[("client_id", "site"), ("post_logout_redirect_uri", "javascript:alert(1)")])),
+        case("logout: a URI and no client", NotFollowed, ask(&[("post_logout_redirect_uri", bye)])),
+        case("logout: another client's URI", NotFollowed, ask(&[("client_id", "spa"), ("post_logout_redirect_uri", bye)])),
+        case("logout: a disabled client's URI", NotFollowed, ask(&[("client_id", "off"), ("post_logout_redirect_uri", "https://off.example/bye")])),
+        case("logout: an unknown client", NotFollowed, ask(&[("client_id", "<b>"), ("post_logout_redirect_uri", bye)])),
         case(
             "logout: a hint of one client beside the name of another",
-            gone(),
+            NotFollowed,
             ask(&[("id_token_hint", &w.id_token), ("client_id", "spa"), ("post_logout_redirect_uri", "https://spa.example/bye")]),
         ),
         case(
