@@ -42,6 +42,7 @@ on_each_backend![
     a_new_value_takes_a_free_or_dead_key_only,
     a_value_is_taken_once,
     a_counter_begins_again_when_its_time_has_come,
+    several_counts_are_answered_in_their_order,
     a_sweep_removes_the_dead_alone,
     any_bytes_and_keys_come_back,
     one_of_sixteen_puts_the_new_value,
@@ -103,6 +104,17 @@ fn a_counter_begins_again_when_its_time_has_come(store: &Shared) {
     assert_eq!(count(1, 19), 2);
     assert_eq!(store.count("other", 1_000_000_000_000, 10, NOW).unwrap(), 1_000_000_000_000);
     assert_eq!(store.count("other", 1, 10, NOW).unwrap(), 1_000_000_000_001);
+}
+
+fn several_counts_are_answered_in_their_order(store: &Shared) {
+    let count = |counts: &[(&str, i64)], at| {
+        let counts: Vec<(String, i64)> = counts.iter().map(|(key, by)| ((*key).to_owned(), *by)).collect();
+        store.count_all(&counts, 10, NOW.plus(at)).expect("answers")
+    };
+    assert_eq!(count(&[("b", 2), ("a", 1), ("c", 0)], 0), [2, 1, 0]);
+    assert_eq!(count(&[("a", 0), ("b", -1), ("a", 5)], 9), [1, 1, 6]);
+    assert_eq!(count(&[("b", 1), ("a", 0)], 10), [1, 0], "each begins again in its own time");
+    assert_eq!(count(&[], 0), Vec::<i64>::new());
 }
 
 fn a_sweep_removes_the_dead_alone(store: &Shared) {

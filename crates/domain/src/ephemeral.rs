@@ -18,6 +18,10 @@ pub trait Ephemeral: Send + Sync {
     /// Adds `by` to the counter and answers its new value; a counter begins at 0 and lives `lifetime` seconds from its
     /// first count.
     fn count(&self, key: &str, by: i64, lifetime: i64, now: UnixTime) -> Result<i64, Fault>;
+    /// Several counts with one lifetime, answered in their order; one step where the backend can do that. A count by 0 reads.
+    fn count_all(&self, counts: &[(String, i64)], lifetime: i64, now: UnixTime) -> Result<Vec<i64>, Fault> {
+        counts.iter().map(|(key, by)| self.count(key, *by, lifetime, now)).collect()
+    }
     /// Removes what has had its time, at most 200 entries; how many. Backends that expire by themselves answer 0.
     fn sweep(&self, now: UnixTime) -> Result<usize, Fault>;
     /// Whether the backend answers.

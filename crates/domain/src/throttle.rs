@@ -40,8 +40,10 @@ const LONGEST_PAUSE: i64 = 60;
 /// An attempt that was let through, to be taken back when it succeeds.
 #[derive(Debug, Clone)]
 pub struct Attempt {
-    counters: [Counter; 3],
-    counted_address: bool,
+    /// What was counted where, failures before it included.
+    counted: Vec<(String, i64)>,
+    /// The gates that it closed behind it.
+    gates: Vec<String>,
     at: UnixTime,
 }
 
@@ -56,18 +58,9 @@ impl Counter {
         format!("{}:{}", self.key, at.0.div_euclid(WINDOW))
     }
 
-    /// Attempts in this window and the one before.
-    fn add(&self, store: &dyn Ephemeral, by: i64, now: UnixTime) -> Result<i64, Fault> {
-        let before = number(store.get(&self.window(now.plus(-WINDOW)), now)?);
-        Ok(before.max(0) + store.count(&self.window(now), by, 2 * WINDOW, now)?)
-    }
-
-    /// Forgets attempts that were counted at `at`.
-    fn take_back(&self, store: &dyn Ephemeral, count: i64, at: UnixTime) -> Result<(), Fault> {
-        if count > 0 {
-            store.count(&self.window(at), -count, 2 * WINDOW, at)?;
-        }
-        Ok(())
+    /// The window before this one, and this one.
+    fn windows(&self, at: UnixTime) -> [String; 2] {
+        [self.window(at.plus(-WINDOW)), self.window(at)]
     }
 
     /// Lets the `count`-th attempt pass, or answers the seconds that it has to wait. From the threshold on each attempt that
@@ -121,8 +114,18 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
         counter(format!("login:address:{address}"), thresholds.address),
     ];
     let [both, everywhere, from_address] = &counters;
-    let here = both.add(store, 1, now)?;
-    let counts = [here, everywhere.add(store, 1, now)?, from_address.add(store, i64::from(here == 1), now)?];
+    let [both_before, both_now] = both.windows(now);
+    let [everywhere_before, everywhere_now] = everywhere.windows(now);
+    let [from_before, from_now] = from_address.windows(now);
+    let count = |counts: &[(String, i64)]| store.count_all(counts, 2 * WINDOW, now);
+    let seen = count(&[(both_before, 0), (both_now.clone(), 1), (everywhere_before, 0), (everywhere_now.clone(), 1), (from_before, 0)])?;
+    let &[here_before, here_now, all_before, all_now, accounts_before] = seen.as_slice() else {
+        return Err(Fault::broken("the counters of sign-ins are not complete").into());
+    };
+    // An address counts once for each account that it tries.
+    let is_new = here_before.max(0) + here_now == 1;
+    let accounts_now = store.count(&from_now, i64::from(is_new), 2 * WINDOW, now)?;
+    let counts = [here_before.max(0) + here_now, all_before.max(0) + all_now, accounts_before.max(0) + accounts_now];
     let longest = thresholds.longest_pause.clamp(1, LONGEST_PAUSE);
     let mut passages = Vec::with_capacity(counters.len());
     for (counter, count) in counters.iter().zip(counts) {
@@ -130,15 +133,13 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     }
     let pause = passages.iter().filter_map(|passage| if let Passage::Wait(seconds) = passage { Some(*seconds) } else { None }).max();
     if let Some(pause) = pause {
-        for (counter, passage) in counters.iter().zip(passages) {
-            if passage == Passage::Closed {
+        for (counter, passage) in counters.iter().zip(&passages) {
+            if *passage == Passage::Closed {
                 store.take(&counter.gate(), now)?;
             }
         }
         // No guess was made: it must not lengthen the pause that `Retry-After` promises.
-        both.take_back(store, 1, now)?;
-        everywhere.take_back(store, 1, now)?;
-        from_address.take_back(store, i64::from(here == 1), now)?;
+        count(&[(both_now, -1), (everywhere_now, -1), (from_now, -i64::from(is_new))])?;
         return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
             .expected(format!(
                 "at most {} attempts on an account from one address, {} from everywhere, {} accounts from one address in two minutes",
@@ -153,17 +154,23 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
             .fix("raise login.account_at_address, login.account or login.address when many people share one address")
             .into());
     }
-    Ok(Attempt { counters, counted_address: here == 1, at: now })
+    let counted = vec![
+        (both_now, here_now),
+        (both.window(now.plus(-WINDOW)), here_before),
+        (everywhere_now, all_now),
+        (everywhere.window(now.plus(-WINDOW)), all_before),
+        (from_now, i64::from(is_new)),
+    ];
+    let gates = counters.iter().zip(passages).filter(|(_, passage)| *passage == Passage::Closed).map(|(counter, _)| counter.gate()).collect();
+    Ok(Attempt { counted, gates, at: now })
 }
 
 /// The password was right: the failures in a row end here, and the attempt is not held against the address.
 pub fn succeeded(store: &dyn Ephemeral, attempt: &Attempt) -> Result<(), Fault> {
-    let [both, everywhere, from_address] = &attempt.counters;
-    for counter in [both, everywhere] {
-        for window in [attempt.at, attempt.at.plus(-WINDOW)] {
-            store.take(&counter.window(window), attempt.at)?;
-        }
-        store.take(&counter.gate(), attempt.at)?;
+    let back: Vec<(String, i64)> = attempt.counted.iter().filter(|(_, count)| *count > 0).map(|(key, count)| (key.clone(), -count)).collect();
+    store.count_all(&back, 2 * WINDOW, attempt.at)?;
+    for gate in &attempt.gates {
+        store.take(gate, attempt.at)?;
     }
-    from_address.take_back(store, i64::from(attempt.counted_address), attempt.at)
+    Ok(())
 }

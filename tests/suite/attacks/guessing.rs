@@ -11,6 +11,8 @@ propusk_tests::on_each_backend![
     an_account_guessed_from_one_address_is_slowed_within_twenty,
     an_account_guessed_from_many_addresses_is_slowed_within_forty,
     an_address_that_tries_many_accounts_is_slowed_within_a_hundred,
+    guesses_of_the_minute_before_still_count,
+    a_sign_in_ends_the_failures_in_a_row,
     a_hundred_parallel_guesses_count_as_a_hundred,
     a_guesser_at_another_replica_is_the_same_guesser,
     a_password_set_or_a_person_disabled_while_the_hash_is_computed_keeps_the_guesser_out,
@@ -80,6 +82,30 @@ fn an_address_that_tries_many_accounts_is_slowed_within_a_hundred(backend: Backe
     assert_eq!(form.post_from("2001:db8:1:3::1", "anna", &anna.password).status, 303, "the neighbours sign in");
     server.advance(120);
     assert_eq!(form.post_from("2001:db8:1:2::1", "anna", &anna.password).status, 303);
+}
+
+fn guesses_of_the_minute_before_still_count(backend: Backend) {
+    let server = TestServer::start(backend);
+    server.add_user("anna", "user");
+    let form = OpenForm::at(&server.issuer);
+    for _ in 0..8 {
+        assert_eq!(form.post("anna", "guess").status, 403);
+    }
+    server.advance(60);
+    assert!(guesses_until_slowed(20, |_| form.post("anna", "guess")) <= 3, "the turn of a minute forgets nothing");
+}
+
+fn a_sign_in_ends_the_failures_in_a_row(backend: Backend) {
+    let server = TestServer::start(backend);
+    let anna = server.add_user("anna", "user");
+    let form = OpenForm::at(&server.issuer);
+    for _ in 0..3 {
+        for _ in 0..8 {
+            assert_eq!(form.post("anna", "guess").status, 403);
+        }
+        assert_eq!(form.post("anna", &anna.password).status, 303);
+        server.advance(60);
+    }
 }
 
 fn a_hundred_parallel_guesses_count_as_a_hundred(backend: Backend) {

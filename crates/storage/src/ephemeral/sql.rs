@@ -45,6 +45,21 @@ fn decode(key: &str, value: &str) -> Result<Vec<u8>, Fault> {
     STANDARD_NO_PAD.decode(value).map_err(|error| StorageError::corrupt("ephemeral", key, "value", error))
 }
 
+/// Adds to a counter that keeps the expiry of its first count.
+fn add(tx: &mut Tx<'_>, key: &str, by: i64, lifetime: i64, now: UnixTime) -> Stored<i64> {
+    let expires_at = now.plus(lifetime).0;
+    let row = (ephemeral::key.eq(key), ephemeral::value.eq(""), ephemeral::number.eq(by), ephemeral::expires_at.eq(expires_at));
+    let live = ephemeral::expires_at.gt(now.0);
+    let newer = (
+        ephemeral::number.eq(case_when(live, ephemeral::number + excluded(ephemeral::number)).otherwise(excluded(ephemeral::number))),
+        ephemeral::expires_at.eq(case_when(live, ephemeral::expires_at).otherwise(excluded(ephemeral::expires_at))),
+    );
+    tx.run("counting", |c| {
+        let upsert = diesel::insert_into(ephemeral::table).values(row).on_conflict(ephemeral::key).do_update().set(newer);
+        Both(upsert.returning(ephemeral::number)).get_result(c)
+    })
+}
+
 impl Ephemeral for SqlEphemeral {
     fn put(&self, key: &str, value: &[u8], lifetime: i64, now: UnixTime) -> Result<(), Fault> {
         let (key, value, expires_at) = (key.to_owned(), STANDARD_NO_PAD.encode(value), now.plus(lifetime).0);
@@ -107,18 +122,24 @@ impl Ephemeral for SqlEphemeral {
     }
 
     fn count(&self, key: &str, by: i64, lifetime: i64, now: UnixTime) -> Result<i64, Fault> {
-        let (key, expires_at) = (key.to_owned(), now.plus(lifetime).0);
+        let key = key.to_owned();
+        self.write(move |tx| add(tx, &key, by, lifetime, now))
+    }
+
+    /// In one transaction: a sign-in counts in several places and waits for one commit.
+    fn count_all(&self, counts: &[(String, i64)], lifetime: i64, now: UnixTime) -> Result<Vec<i64>, Fault> {
+        let counts = counts.to_vec();
+        // Rows are locked in one order, so that two sign-ins on PostgreSQL never wait for each other.
+        let mut order: Vec<usize> = (0..counts.len()).collect();
+        order.sort_by_key(|index| counts.get(*index).map(|(key, _)| key));
         self.write(move |tx| {
-            let row = (ephemeral::key.eq(&key), ephemeral::value.eq(""), ephemeral::number.eq(by), ephemeral::expires_at.eq(expires_at));
-            let live = ephemeral::expires_at.gt(now.0);
-            let newer = (
-                ephemeral::number.eq(case_when(live, ephemeral::number + excluded(ephemeral::number)).otherwise(excluded(ephemeral::number))),
-                ephemeral::expires_at.eq(case_when(live, ephemeral::expires_at).otherwise(excluded(ephemeral::expires_at))),
-            );
-            tx.run("counting", |c| {
-                let upsert = diesel::insert_into(ephemeral::table).values(row).on_conflict(ephemeral::key).do_update().set(newer);
-                Both(upsert.returning(ephemeral::number)).get_result(c)
-            })
+            let mut answers = vec![0; counts.len()];
+            for index in &order {
+                if let (Some((key, by)), Some(answer)) = (counts.get(*index), answers.get_mut(*index)) {
+                    *answer = add(tx, key, *by, lifetime, now)?;
+                }
+            }
+            Ok(answers)
         })
     }
 
