@@ -154,7 +154,7 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
             .fix("raise login.account_at_address, login.account or login.address when many people share one address")
             .into());
     }
-    let counted = vec![
+    let to_forget = vec![
         (both_now, here_now),
         (both.window(now.plus(-WINDOW)), here_before),
         (everywhere_now, all_now),
@@ -162,7 +162,7 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
         (from_now, i64::from(is_new)),
     ];
     let gates = counters.iter().zip(passages).filter(|(_, passage)| *passage == Passage::Closed).map(|(counter, _)| counter.gate()).collect();
-    Ok(Attempt { counted, gates, at: now })
+    Ok(Attempt { counted: to_forget, gates, at: now })
 }
 
 /// The password was right: the failures in a row end here, and the attempt is not held against the address.
