@@ -103,5 +103,5 @@ stage 'Rust tests' rust_tests
 stage 'other suites' other_suites
 
 printf '\n=== where the time went\n%s' "$timings"
-printf '\n=== the Rust tests again, in short\n'
-grep '^test result' "$scratch/cargo.log"
+printf '\n=== the Rust tests, together\n'
+awk '/^test result/ { passed += $4; failed += $6 } END { printf "%d passed, %d failed\n", passed, failed }' "$scratch/cargo.log"
