@@ -255,7 +255,9 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
         hinted_sub: hint.as_ref().map(|hint| hint.sub.as_str()),
     };
     match (decide(&situation, cx.now)?, session, user) {
-        (Decision::Proceed, Some(session), Some(_)) => Ok(issue_code(cx, attempt, session)?.map_or(Outcome::SignIn { again: false }, Outcome::Code)),
+        (Decision::Proceed, Some(session), Some(user)) => {
+            Ok(issue_code(cx, attempt, session, &user)?.map_or(Outcome::SignIn { again: false }, Outcome::Code))
+        }
         (Decision::Consent, _, Some(user)) => Ok(Outcome::Consent { user: Box::new(user) }),
         (Decision::SignIn { again }, ..) => Ok(Outcome::SignIn { again }),
         (Decision::Proceed | Decision::Consent, ..) => Ok(Outcome::SignIn { again: false }),
@@ -264,14 +266,10 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
 
 /// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
 /// now, which sends the flow back to the sign-in page.
-fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session) -> Result<Option<Secret>> {
+fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &User) -> Result<Option<Secret>> {
     let client = &attempt.client.client;
     // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
-    if !cx.store.touch_session(&session.sid, cx.now)? {
-        return Ok(None);
-    }
-    let Some(user) = cx.store.find_user(&session.sub)?.filter(User::is_active) else { return Ok(None) };
-    if !cx.store.guard_user(&user.sub, user.credential_version)? {
+    if !cx.store.touch_session(&session.sid, cx.now)? || !cx.store.guard_user(&user.sub, user.credential_version)? {
         return Ok(None);
     }
     let offline = attempt.scope.contains("offline_access") && client.may_use(GrantType::RefreshToken);
@@ -296,12 +294,11 @@ fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session) -> Resu
             expires_at: cx.now.plus(cx.policy.code_lifetime),
             redeemed_at: None,
         }),
-        refresh: None,
+        refresh: offline.then(|| crate::refresh::first(cx)),
         created_at: cx.now,
         expires_at: Some(cx.now.plus(lifetime)),
         revoked_at: None,
     };
-    let grant = Grant { refresh: offline.then(|| crate::refresh::first(cx)), ..grant };
     cx.store.insert_grant(&grant)?;
     if attempt.allowed {
         remember_consent(cx, &user.sub, client, attempt.scope)?;

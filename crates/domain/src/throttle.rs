@@ -118,7 +118,8 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     let [everywhere_before, everywhere_now] = everywhere.windows(now);
     let [from_before, from_now] = from_address.windows(now);
     let count = |counts: &[(String, i64)]| store.count_all(counts, 2 * WINDOW, now);
-    let seen = count(&[(both_before, 0), (both_now.clone(), 1), (everywhere_before, 0), (everywhere_now.clone(), 1), (from_before, 0)])?;
+    let seen =
+        count(&[(both_before.clone(), 0), (both_now.clone(), 1), (everywhere_before.clone(), 0), (everywhere_now.clone(), 1), (from_before, 0)])?;
     let &[here_before, here_now, all_before, all_now, accounts_before] = seen.as_slice() else {
         return Err(Fault::broken("the counters of sign-ins are not complete").into());
     };
@@ -156,9 +157,9 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     }
     let to_forget = vec![
         (both_now, here_now),
-        (both.window(now.plus(-WINDOW)), here_before),
+        (both_before, here_before),
         (everywhere_now, all_now),
-        (everywhere.window(now.plus(-WINDOW)), all_before),
+        (everywhere_before, all_before),
         (from_now, i64::from(is_new)),
     ];
     let gates = counters.iter().zip(passages).filter(|(_, passage)| *passage == Passage::Closed).map(|(counter, _)| counter.gate()).collect();

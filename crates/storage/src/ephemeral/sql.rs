@@ -29,15 +29,7 @@ impl SqlEphemeral {
     }
 
     fn write<T: Send + 'static>(&self, mut f: impl FnMut(&mut Tx<'_>) -> Stored<T> + Send + 'static) -> Result<T, Fault> {
-        self.0.write_tx(move |tx| Ok(f(tx)?)).map_err(only_fault)
-    }
-}
-
-/// The steps here refuse nothing.
-fn only_fault(error: Error) -> Fault {
-    match error {
-        Error::Fault(fault) => fault,
-        Error::Refused(refusal) => Fault::broken(refusal.public),
+        self.0.write_tx(move |tx| Ok(f(tx)?)).map_err(Error::into_fault)
     }
 }
 
@@ -105,7 +97,7 @@ impl Ephemeral for SqlEphemeral {
                 })?;
                 Ok(value)
             })
-            .map_err(only_fault)?;
+            .map_err(Error::into_fault)?;
         value.map(|value| decode(key, &value)).transpose()
     }
 
