@@ -228,8 +228,9 @@ function focused(page) {
   return page.evaluate(() => document.activeElement.id);
 }
 
-// Presses Tab until `id` has the focus; everything that is passed must show that it has it.
+// Presses Tab on the whole page until `id` has the focus; everything that is passed must show that it has it.
 async function tabTo(page, id) {
+  await page.waitForLoadState();
   for (let presses = 0; presses < 12; presses += 1) {
     await page.keyboard.press('Tab');
     const at = await focused(page);
