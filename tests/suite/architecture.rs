@@ -13,9 +13,9 @@ const ROWS: &[(&str, &[&str], &[&str])] = &[
     (
         "server",
         &["propusk-protocol", "propusk-crypto", "propusk-domain", "propusk-storage"],
-        &["actix-web", "config", "prometheus-client", "rustls", "tokio", "tracing-subscriber"],
+        &["actix-web", "config", "lettre", "prometheus-client", "rustls", "tokio", "tracing-subscriber", "ureq"],
     ),
-    ("cli", &["propusk-protocol", "propusk-crypto", "propusk-domain", "propusk-storage", "propusk-server"], &["actix-web"]),
+    ("cli", &["propusk-protocol", "propusk-crypto", "propusk-domain", "propusk-storage", "propusk-server"], &["actix-web", "openidconnect"]),
 ];
 
 /// What reaches files, sockets, threads, databases or the clock, by the beginning of its name.

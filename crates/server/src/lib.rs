@@ -11,6 +11,7 @@ pub mod instance;
 mod lookup;
 pub mod metrics;
 mod middleware;
+pub mod outbound;
 pub mod pages;
 mod password;
 mod refusals;

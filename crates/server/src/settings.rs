@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{LogFormat, LogSettings, MetricsSettings};
+pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -74,6 +74,8 @@ pub struct Settings {
     pub log: LogSettings,
     /// `[metrics]`
     pub metrics: MetricsSettings,
+    /// `[outbound]`
+    pub outbound: OutboundSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
 }
@@ -236,6 +238,7 @@ impl Settings {
             brand: root.section("brand", BrandSettings::read),
             log: root.section("log", LogSettings::read),
             metrics: root.section("metrics", MetricsSettings::read),
+            outbound: root.section("outbound", OutboundSettings::read),
             retention: root.section("retention", RetentionSettings::read),
         }
     }

@@ -1,10 +1,13 @@
-//! `[log]` and `[metrics]`.
+//! `[log]`, `[metrics]` and `[outbound]`.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::Serialize;
 use tracing_subscriber::EnvFilter;
 
+use super::duration;
 use super::section::Section;
 
 /// The form and the depth of the log.
@@ -35,6 +38,16 @@ pub struct MetricsSettings {
     pub listen: Option<SocketAddr>,
 }
 
+/// HTTP to others.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboundSettings {
+    /// How long one request may take, in whole seconds.
+    #[serde(serialize_with = "duration::serialize_timer")]
+    pub timeout: Duration,
+    /// The certificate authorities to trust (PEM) instead of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
 impl LogSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         let format = match section.one_of("format", &["auto", "human", "json"], "auto").as_str() {
@@ -51,5 +64,11 @@ impl LogSettings {
 impl MetricsSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         Self { listen: section.parsed("listen", "an address and a port like 127.0.0.1:9090", |text| text.parse().ok()) }
+    }
+}
+
+impl OutboundSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { timeout: section.duration("timeout", 10, 1..=300), ca_file: section.file("ca_file") }
     }
 }
