@@ -18,6 +18,7 @@ mod output;
 mod serve;
 mod session;
 mod times;
+mod trace;
 mod user;
 
 use crate::failure::Failure;
@@ -77,6 +78,8 @@ enum Command {
     Claims(claims::Claims),
     /// Explain a refusal by the reference that the client saw
     Explain(explain::Explain),
+    /// Follow sign-ins step by step and say why one does not work
+    Trace(trace::Trace),
     /// Read the audit trail
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
@@ -108,6 +111,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Session(verb) => verb.run(config),
         Command::Claims(verb) => verb.run(config),
         Command::Explain(verb) => verb.run(config),
+        Command::Trace(verb) => verb.run(config, cli.json),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
         Command::Config(verb) => verb.run(config),

@@ -21,6 +21,7 @@ pub mod settings;
 mod state;
 mod tasks;
 pub mod telemetry;
+mod trace;
 
 pub use instance::Instance;
 pub use serve::serve;

@@ -50,6 +50,7 @@ pub struct Metrics {
     tokens: Family<Grant, Counter>,
     query_tokens: Counter,
     refusals_dropped: Gauge,
+    traces_dropped: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
 }
@@ -80,11 +81,13 @@ impl Metrics {
         );
         let refusals_dropped = Gauge::default();
         registry.register("refusals_not_recorded", "Refusals that a flood kept from being recorded", Gauge::clone(&refusals_dropped));
+        let traces_dropped = Gauge::default();
+        registry.register("trace_steps_not_recorded", "Steps of sign-ins that a flood kept from being recorded", Gauge::clone(&traces_dropped));
         let rows = Family::default();
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
-        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting }
+        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, traces_dropped, rows, hash_waiting }
     }
 
     /// Counts a request.
@@ -106,6 +109,11 @@ impl Metrics {
     /// Counts a token in a query string.
     pub fn query_token(&self) {
         self.query_tokens.inc();
+    }
+
+    /// How many steps of sign-ins a flood kept from being recorded.
+    pub fn traces_dropped(&self, count: u64) {
+        self.traces_dropped.set(i64::try_from(count).unwrap_or(i64::MAX));
     }
 
     /// The text that a Prometheus server reads.

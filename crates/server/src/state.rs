@@ -8,6 +8,7 @@ use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
 use crate::refusals::RefusalSink;
 use crate::settings::Settings;
+use crate::trace::TraceSink;
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use propusk_crypto::{MasterKey, PasswordHasher, SystemRandom};
@@ -60,6 +61,8 @@ pub struct Inner {
     pub hash_waiting: AtomicUsize,
     /// Where refusals go.
     pub refusals: RefusalSink,
+    /// Where the steps of sign-ins go.
+    pub traces: TraceSink,
     /// What is counted.
     pub metrics: Metrics,
     /// The community's look.
@@ -112,6 +115,7 @@ impl AppState {
             hash_permits: Semaphore::new(permits),
             hash_waiting: AtomicUsize::new(0),
             refusals: RefusalSink::default(),
+            traces: TraceSink::default(),
             metrics: Metrics::new(),
             brand_css: Bytes::from(brand_css(&brand)),
             brand,

@@ -2,6 +2,7 @@
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
 use crate::state::AppState;
+use crate::trace;
 use propusk_domain::records::{AuditEvent, ChangeKind};
 use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,12 @@ const WATCH: Duration = Duration::from_millis(250);
 
 /// How often refusals are written.
 const REFUSALS: Duration = Duration::from_millis(100);
+
+/// How often the steps of sign-ins are written.
+const TRACES: Duration = Duration::from_millis(200);
+
+/// Between two batches of them, so that a sign-in never waits for the trace of another.
+const TRACES_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often used sessions and counted tokens are written: a row a client and a minute.
 const NOTES: Duration = Duration::from_secs(60);
@@ -67,10 +74,11 @@ impl Tasks {
             let stop = Arc::clone(&stop);
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
-        let (refusing, noting, sweeping) = (state.clone(), state.clone(), state.clone());
+        let (refusing, following, noting, sweeping) = (state.clone(), state.clone(), state.clone(), state.clone());
         let threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
+            spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
         ];
@@ -160,6 +168,25 @@ fn write_refusals(state: &AppState, stop: &Stop) {
         }
         if let Err(error) = state.db.write(move |store| Ok(store.insert_refusals(&batch)?)) {
             tracing::warn!(fault = %error.into_fault(), "refusals could not be recorded");
+        }
+    }
+}
+
+fn write_traces(state: &AppState, stop: &Stop) {
+    loop {
+        let going_on = stop.wait(TRACES);
+        loop {
+            let batch = state.traces.take();
+            if batch.is_empty() {
+                break;
+            }
+            if let Err(error) = state.db.write(move |store| Ok(trace::write(store, &batch)?)) {
+                tracing::warn!(fault = %error.into_fault(), "steps of sign-ins could not be recorded");
+            }
+            stop.wait(TRACES_PAUSE);
+        }
+        if !going_on {
+            return;
         }
     }
 }

@@ -25,6 +25,7 @@ mod records;
 mod roles;
 mod schema;
 mod sessions;
+mod traces;
 mod transaction;
 mod upkeep;
 mod users;

@@ -1,4 +1,4 @@
-//! `[log]`, `[metrics]` and `[outbound]`.
+//! `[log]`, `[metrics]`, `[outbound]` and `[trace]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +48,16 @@ pub struct OutboundSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// The trace of sign-ins.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TraceSettings {
+    /// How long steps are kept, in seconds.
+    #[serde(serialize_with = "duration::serialize")]
+    pub keep: i64,
+    /// How many steps are kept at most.
+    pub rows: i64,
+}
+
 impl LogSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         let format = match section.one_of("format", &["auto", "human", "json"], "auto").as_str() {
@@ -70,5 +80,11 @@ impl MetricsSettings {
 impl OutboundSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         Self { timeout: section.duration("timeout", 10, 1..=300), ca_file: section.file("ca_file") }
+    }
+}
+
+impl TraceSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { keep: section.seconds("keep", 604_800, 60..=31_536_000), rows: section.integer("rows", 100_000, 0..=100_000_000) }
     }
 }
