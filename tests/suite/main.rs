@@ -12,6 +12,7 @@
 mod admin;
 mod architecture;
 mod attacks;
+mod backup;
 mod bad_input;
 mod cli;
 mod deploy;

@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod claims;
 mod client;
 mod client_set;
@@ -15,6 +16,7 @@ mod input;
 mod key;
 mod migrate;
 mod output;
+mod restore;
 mod serve;
 mod session;
 mod times;
@@ -82,6 +84,10 @@ enum Command {
     Trace(trace::Trace),
     /// Read the audit trail
     Audit(audit::Audit),
+    /// Write everything into one file while the server runs
+    Backup(backup::Backup),
+    /// Fill an empty database from a backup, of either kind
+    Restore(restore::Restore),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
     /// Settings: check, print
@@ -113,6 +119,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Trace(verb) => verb.run(config, cli.json),
         Command::Audit(verb) => verb.run(config),
+        Command::Backup(verb) => verb.run(config, cli.json),
+        Command::Restore(verb) => verb.run(config, cli.json),
         Command::Apply(verb) => verb.run(config),
         Command::Config(verb) => verb.run(config),
     }

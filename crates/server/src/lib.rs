@@ -1,5 +1,6 @@
 //! The HTTP surface: settings, endpoints, pages, background tasks. It knows HTTP and no rule.
 
+pub mod backup;
 mod bearer;
 mod bridge;
 pub mod cache;

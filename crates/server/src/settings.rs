@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings, TraceSettings};
+pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, TraceSettings};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -80,6 +80,8 @@ pub struct Settings {
     pub retention: RetentionSettings,
     /// `[trace]`
     pub trace: TraceSettings,
+    /// `[backup]`
+    pub backup: BackupSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -244,6 +246,7 @@ impl Settings {
             outbound: root.section("outbound", OutboundSettings::read),
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
+            backup: root.section("backup", BackupSettings::read),
         }
     }
 }

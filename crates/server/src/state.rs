@@ -1,5 +1,6 @@
 //! What a running server holds: one small clonable handle, built once, no statics.
 
+use crate::backup::schedule::Status;
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
@@ -63,6 +64,8 @@ pub struct Inner {
     pub refusals: RefusalSink,
     /// Where the steps of sign-ins go.
     pub traces: TraceSink,
+    /// What became of the scheduled backups.
+    pub backups: Status,
     /// What is counted.
     pub metrics: Metrics,
     /// The community's look.
@@ -116,6 +119,7 @@ impl AppState {
             hash_waiting: AtomicUsize::new(0),
             refusals: RefusalSink::default(),
             traces: TraceSink::default(),
+            backups: Status::default(),
             metrics: Metrics::new(),
             brand_css: Bytes::from(brand_css(&brand)),
             brand,

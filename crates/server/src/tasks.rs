@@ -1,6 +1,7 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
+use crate::backup::schedule;
 use crate::state::AppState;
 use crate::trace;
 use propusk_domain::records::{AuditEvent, ChangeKind};
@@ -30,6 +31,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// Between two batches of the sweeper, so that a sign-in never waits for it.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether a backup is due.
+const BACKUPS: Duration = Duration::from_secs(1);
 
 /// The running threads.
 pub(crate) struct Tasks {
@@ -74,13 +78,14 @@ impl Tasks {
             let stop = Arc::clone(&stop);
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
-        let (refusing, following, noting, sweeping) = (state.clone(), state.clone(), state.clone(), state.clone());
+        let (refusing, following, noting, sweeping, backing_up) = (state.clone(), state.clone(), state.clone(), state.clone(), state.clone());
         let threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
             spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
+            spawn("backups", Box::new(move |stop| back_up(&backing_up, stop)))?,
         ];
         Ok(Self { stop, threads })
     }
@@ -226,6 +231,12 @@ fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_c
         client_id: Some(client_id.to_owned()),
         grant_id: None,
         detail: Some(count.to_string()),
+    }
+}
+
+fn back_up(state: &AppState, stop: &Stop) {
+    while state.settings.backup.schedule > 0 && stop.wait(BACKUPS) {
+        schedule::run_if_due(state, &|| !stop.is_asked());
     }
 }
 
