@@ -130,18 +130,27 @@ pub fn list(store: &mut dyn Store, filter: &FlowFilter, now: UnixTime) -> Stored
     let strays: Vec<RefusalRecord> = store.list_refusals(REFUSALS)?.into_iter().filter(|refusal| !known.contains(&refusal.reference)).collect();
     let starts: Vec<Start> = ids.iter().filter_map(|id| steps.get(id).and_then(|steps| Start::of(steps))).collect();
     let shown = usize::try_from(filter.limit).unwrap_or(usize::MAX);
+    // A tail lists many flows of few clients and people, twice a second.
+    let (mut usernames, mut chats) = (HashMap::new(), HashMap::new());
     let mut traces = Vec::new();
     for id in ids.into_iter().take(shown) {
         let Some(steps) = steps.remove(&id) else { continue };
         let Some(start) = Start::of(&steps) else { continue };
         let username = match &start.sub {
-            Some(sub) => store.find_user(sub)?.map(|user| user.username),
+            Some(sub) if !usernames.contains_key(sub) => {
+                let username = store.find_user(sub)?.map(|user| user.username);
+                usernames.entry(sub.clone()).or_insert(username).clone()
+            }
+            Some(sub) => usernames.get(sub).cloned().flatten(),
             None => None,
         };
-        let client = store.find_client(&start.client_id)?;
+        if !chats.contains_key(&start.client_id) {
+            let is_chat = store.find_client(&start.client_id)?.is_some_and(|client| client.settings.rocket_chat);
+            chats.insert(start.client_id.clone(), is_chat);
+        }
         let evidence = Evidence {
             steps: &steps,
-            asks_userinfo: client.is_some_and(|client| client.settings.rocket_chat),
+            asks_userinfo: chats.get(&start.client_id).copied().unwrap_or_default(),
             repeated: starts.iter().filter(|other| other.repeats(&start)).count(),
             strays: &strays,
         };

@@ -89,8 +89,11 @@ fn back_up(state: &AppState, settings: &BackupSettings, now: UnixTime, go_on: &d
 }
 
 fn read_passphrase(path: &Path) -> Result<Secret, BackupError> {
-    let text = std::fs::read_to_string(path).map_err(|error| BackupError::Unreadable(path.to_owned(), error))?;
-    Ok(Secret::new(text.strip_suffix('\n').unwrap_or(&text).to_owned()))
+    let mut text = std::fs::read_to_string(path).map_err(|error| BackupError::Unreadable(path.to_owned(), error))?;
+    if text.ends_with('\n') {
+        text.pop();
+    }
+    Ok(Secret::new(text))
 }
 
 fn remove_surplus(settings: &BackupSettings) {
