@@ -7,9 +7,10 @@ use crate::trace;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::GrantType;
-use propusk_domain::token::{allow_grant, client_credentials, exchange};
+use propusk_domain::token::{Exchanged, allow_grant, client_credentials, exchange};
 use propusk_domain::{Refusal, Result, UnixTime};
 use propusk_protocol::{TokenRequest, TokenResponse};
+use std::sync::Arc;
 
 /// The grant that belongs to a sign-in.
 const CODE: &str = GrantType::AuthorizationCode.as_str();
@@ -38,7 +39,12 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime)
         state.client_token_issued(client.id());
         client_credentials::issue(&client, scope.as_ref(), &state.rng, now, &state.policy)?
     } else {
-        state.write(now, move |cx| exchange(cx, &client, &wanted)).await?
+        let (memory, began) = (Arc::clone(&state.caches), state.caches.epoch());
+        let Exchanged { issued, learned } = state.write(now, move |cx| exchange(cx, &client, &wanted, &*memory)).await?;
+        if let Some(learned) = learned {
+            state.caches.learn(learned, began);
+        }
+        issued
     };
     state.metrics.token(grant_type);
     Ok(issued.sign(&state.keys().ring)?)
