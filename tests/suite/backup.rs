@@ -1,10 +1,12 @@
 //! A lost database is a bad hour: backups taken under load, restored into either database, and everything that can be wrong with one.
 
 use crate::store::place::Place;
+use crate::store::samples::user;
 use propusk_crypto::Secret;
 use propusk_domain::UnixTime;
 use propusk_domain::client::Preset;
-use propusk_domain::records::AuditEvent;
+use propusk_domain::records::{AuditEvent, Consent};
+use propusk_protocol::Scope;
 use propusk_server::Settings;
 use propusk_server::backup::{BackupError, Source, check, create, restore};
 use propusk_storage::{Database, Restoring};
@@ -119,6 +121,19 @@ fn add_rows(server: &TestServer, count: usize) {
     }
 }
 
+/// People in an order that depends on who sorts, with a key of two columns, more than a page of them.
+fn add_consents(server: &TestServer, client_id: &'static str) {
+    server.admin(move |cx| {
+        for number in 0..260 {
+            let sub = format!("{}{number}", ["a", "B", "b", "_", "Ж", "ж"][number % 6]);
+            cx.store.insert_user(&user(&sub, &format!("user{number}")))?;
+            let scope = ["openid", "email"].iter().collect::<Scope>();
+            cx.store.put_consent(&Consent { sub, client_id: client_id.to_owned(), scope, granted_at: cx.now })?;
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn sqlite_is_lost_under_load_and_restored_as_sqlite() {
     lost_and_restored(Backend::Sqlite, &Target::sqlite(), Some("correct horse battery staple"));
@@ -144,6 +159,7 @@ fn lost_and_restored(source: Backend, target: &Target, passphrase: Option<&str>)
     let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
     let (anna, boris) = (server.add_user("anna", "owner"), server.add_user("boris", "user"));
     add_rows(&server, 700);
+    add_consents(&server, "site");
     let first = server.tokens(&site, &anna, "openid profile offline_access");
     let access_token = text(&first, "access_token");
     let sub = server.userinfo(&access_token).json()["sub"].clone();
@@ -190,6 +206,8 @@ fn lost_and_restored(source: Backend, target: &Target, passphrase: Option<&str>)
     let arguments: Vec<&str> = ["restore", &file_name].into_iter().chain(sealing.iter().copied()).collect();
     let restored = done(&settings, &arguments);
     assert_eq!((&restored["restored"], &restored["issuer"]), (&json!(true), &json!(issuer)));
+    let consents = restored["tables"].as_array().unwrap().iter().find(|table| table["name"] == "consents").unwrap();
+    assert_eq!(consents["rows"], 260);
     assert_eq!(std::fs::metadata(target.master_key()).unwrap().len(), 32);
 
     settings.push(("http.listen".to_owned(), format!("127.0.0.1:{port}")));

@@ -29,6 +29,7 @@ propusk_tests::on_each_backend![
     the_trace_holds_no_secret,
     the_command_line_shows_the_trace_as_documented,
     the_tail_shows_steps_as_they_come,
+    the_tail_speaks_json_a_line_at_a_time,
 ];
 
 /// A server, a chat and a person.
@@ -432,4 +433,22 @@ fn the_tail_shows_steps_as_they_come(backend: Backend) {
     for step in ["page_shown", "signed_in", "token_asked", "userinfo_asked"] {
         assert!(steps.contains(&step), "{step}: {said:?}");
     }
+}
+
+fn the_tail_speaks_json_a_line_at_a_time(backend: Backend) {
+    let scene = Scene::new(backend);
+    let mut tail = command(&scene.server, &["trace", "--json"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (sender, lines) = mpsc::channel();
+    let stdout = tail.stdout.take().unwrap();
+    let reader = std::thread::spawn(move || BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line)));
+    // It says nothing of when it begins, so people sign in until it has seen one.
+    let line = (0..60).find_map(|_| {
+        scene.code();
+        lines.recv_timeout(Duration::from_secs(1)).ok()
+    });
+    tail.kill().unwrap();
+    let output = tail.wait_with_output().unwrap();
+    let _gone = reader.join().unwrap();
+    let document: Value = serde_json::from_str(&line.unwrap()).unwrap();
+    assert_eq!((document["flows"][0]["client_id"].as_str(), output.stderr.len()), (Some("chat"), 0));
 }

@@ -106,8 +106,10 @@ impl Tail<'_> {
         for flow in self.flows()? {
             self.seen.insert(flow.id, (flow.steps.len(), Some(flow.diagnosis.finding)));
         }
-        // Whoever waits for the first line knows that nothing is missed from here on.
-        let _closed = writeln!(std::io::stderr(), "following sign-ins; Ctrl-C ends");
+        if !self.json {
+            // Whoever waits for this line knows that nothing is missed from here on.
+            let _closed = writeln!(std::io::stderr(), "following sign-ins; Ctrl-C ends");
+        }
         loop {
             std::thread::sleep(POLL);
             let mut flows = self.flows()?;
