@@ -89,6 +89,11 @@ pub fn digest(value: &str) -> String {
     base64url(hash(&SHA256, value.as_bytes()).as_ref())
 }
 
+/// SHA-256 in hexadecimal digits: how Rocket.Chat wants a password as a second factor.
+pub fn sha256_hex(value: &str) -> String {
+    hash(&SHA256, value.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 /// Names the kind of stored hash that `presented` looks like, or `None`. Pasting the hash from another server's database as
 /// the client secret is one of the usual causes of `invalid_client`. A hint for the operator, never a decision: 64
 /// hexadecimal digits may as well be an honest secret.
