@@ -155,8 +155,8 @@ impl Rest {
     /// `GET /api/info`: major and minor version. Every version tells at least these to everybody.
     pub fn version(&self) -> Result<(u32, u32), RestError> {
         let info = self.fetch("/api/info", &[])?;
-        let text = info["version"].as_str().or_else(|| info["info"]["version"].as_str()).unwrap_or_default();
-        let mut numbers = text.split('.').map(str::parse::<u32>);
+        let version = text(&info, "/version").or_else(|| text(&info, "/info/version")).unwrap_or_default();
+        let mut numbers = version.split('.').map(str::parse::<u32>);
         match (numbers.next(), numbers.next()) {
             (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),
             _ => Err(RestError::Garbage { status: 200 }),
@@ -247,7 +247,7 @@ fn sensitive(value: &str) -> Result<HeaderValue, RestError> {
 }
 
 fn session(answer: &Value) -> Result<Session, RestError> {
-    match (answer["data"]["userId"].as_str(), answer["data"]["authToken"].as_str()) {
+    match (text(answer, "/data/userId"), text(answer, "/data/authToken")) {
         (Some(user_id), Some(token)) => Ok(Session { user_id: user_id.to_owned(), token: Secret::new(token.to_owned()) }),
         _ => Err(RestError::Garbage { status: 200 }),
     }
@@ -266,13 +266,13 @@ fn judge(answer: &Answer) -> Result<Value, RestError> {
         // A reverse proxy's page, or a version without this endpoint.
         return Err(if answer.status == 404 { RestError::NotFound } else { garbage });
     };
-    let failed = body["success"] == json!(false) || body["status"] == json!("error");
+    let failed = body.get("success") == Some(&json!(false)) || text(&body, "/status") == Some("error");
     if answer.is_success() && !failed {
         return Ok(body);
     }
-    let code = body["errorType"].as_str().or_else(|| body["error"].as_str()).unwrap_or_default();
-    let method = || quoted(body["details"]["method"].as_str().unwrap_or("totp"));
-    let words = quoted(body["error"].as_str().or_else(|| body["message"].as_str()).unwrap_or(""));
+    let code = text(&body, "/errorType").or_else(|| text(&body, "/error")).unwrap_or_default();
+    let method = || quoted(text(&body, "/details/method").unwrap_or("totp"));
+    let words = quoted(text(&body, "/error").or_else(|| text(&body, "/message")).unwrap_or(""));
     Err(match (answer.status, code) {
         (_, "totp-required") => RestError::TotpRequired { method: method() },
         (_, "totp-invalid") => RestError::TotpInvalid { method: method() },
@@ -280,7 +280,7 @@ fn judge(answer: &Answer) -> Result<Value, RestError> {
         (401, _) => RestError::Unauthorized,
         (403, _) => RestError::Forbidden(words),
         (404, _) => RestError::NotFound,
-        (200..=299 | 400..=499, _) => RestError::Refused { error: words, error_type: body["errorType"].as_str().map(quoted) },
+        (200..=299 | 400..=499, _) => RestError::Refused { error: words, error_type: text(&body, "/errorType").map(quoted) },
         _ => garbage,
     })
 }
@@ -317,6 +317,11 @@ impl UtcSeconds {
         let days = year * 365 + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
         Some(Self(days * 86_400 + hours * 3600 + minutes * 60 + seconds))
     }
+}
+
+/// A text of the answer by JSON pointer.
+fn text<'a>(body: &'a Value, pointer: &str) -> Option<&'a str> {
+    body.pointer(pointer).and_then(Value::as_str)
 }
 
 /// A stranger's sentence, short and in one line.
