@@ -91,7 +91,8 @@ pub fn digest(value: &str) -> String {
 
 /// SHA-256 in hexadecimal digits: how Rocket.Chat wants a password as a second factor.
 pub fn sha256_hex(value: &str) -> String {
-    hash(&SHA256, value.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    hash(&SHA256, value.as_bytes()).as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Names the kind of stored hash that `presented` looks like, or `None`. Pasting the hash from another server's database as
