@@ -15,6 +15,7 @@ mod input;
 mod key;
 mod migrate;
 mod output;
+mod rocketchat;
 mod serve;
 mod session;
 mod times;
@@ -81,6 +82,9 @@ enum Command {
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// Rocket.Chat: settings
+    #[command(subcommand)]
+    Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -110,6 +114,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
+        Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }
 }

@@ -29,6 +29,8 @@ pub struct Options {
     pub licensed: bool,
     /// 8.7 to 8.9 use the modern flow.
     pub modern: bool,
+    /// Leaves the Custom OAuth provider out: a chat of 9.0 and later without a licence can have none.
+    pub without_provider: bool,
 }
 
 /// One setting.
@@ -82,7 +84,7 @@ pub fn logout_script(client: &RegisteredClient, issuer: &str, chat_url: &str) ->
 
 /// Everything that should be set, in the order in which it can be: the provider is enabled last.
 pub fn recommended(client: &RegisteredClient, issuer: &str, options: &Options) -> Vec<Setting> {
-    let mut settings = provider(client, issuer, options);
+    let mut settings = if options.without_provider { Vec::new() } else { provider(client, issuer, options) };
     settings.extend(accounts(options));
     if options.silent {
         settings.extend([
@@ -102,7 +104,9 @@ pub fn recommended(client: &RegisteredClient, issuer: &str, options: &Options) -
             Setting::new("Iframe_Integration_send_target_origin", origin.as_str()),
         ]);
     }
-    settings.push(Setting::new(format!("{CUSTOM}{}", options.name), true));
+    if !options.without_provider {
+        settings.push(Setting::new(format!("{CUSTOM}{}", options.name), true));
+    }
     settings
 }
 
@@ -198,6 +202,7 @@ pub(super) mod tests {
             embed: None,
             licensed: false,
             modern: false,
+            without_provider: false,
         }
     }
 
