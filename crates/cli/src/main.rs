@@ -8,6 +8,7 @@ mod claims;
 mod client;
 mod client_set;
 mod config;
+mod doctor;
 mod explain;
 mod failure;
 mod house;
@@ -82,7 +83,9 @@ enum Command {
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
-    /// Rocket.Chat: settings
+    /// Try the whole way of a sign-in for a client
+    Doctor(doctor::Doctor),
+    /// Rocket.Chat: settings, doctor
     #[command(subcommand)]
     Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
@@ -114,6 +117,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
+        Command::Doctor(verb) => verb.run(config),
         Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }

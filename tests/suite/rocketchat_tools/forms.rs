@@ -80,7 +80,6 @@ fn a_fresh_secret_is_in_every_form_and_works() {
 }
 
 #[test]
-#[expect(clippy::zombie_processes, reason = "wait_with_output waits")]
 fn the_script_sets_up_a_chat_with_password_or_app() {
     let (server, client) = shop();
     for (edition, code) in [(Edition::community(7, 13), ""), (Edition::community(8, 6), "123456")] {

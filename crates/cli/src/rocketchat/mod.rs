@@ -1,6 +1,6 @@
 //! `propusk rocketchat …`
 
-mod admin;
+pub(crate) mod admin;
 mod forms;
 mod settings;
 
@@ -16,12 +16,16 @@ pub(crate) enum Rocketchat {
     /// Show the settings that the chat should have, or set them
     #[command(after_help = settings::EXAMPLES)]
     Settings(Box<settings::Settings>),
+    /// Say what is wrong with the chat's sign-in, and what helps
+    #[command(after_help = crate::doctor::CHAT_EXAMPLES)]
+    Doctor(Box<crate::doctor::ChatDoctor>),
 }
 
 impl Rocketchat {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
         match self {
             Self::Settings(verb) => verb.run(config, json),
+            Self::Doctor(verb) => verb.run(config),
         }
     }
 }

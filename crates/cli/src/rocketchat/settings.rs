@@ -103,7 +103,7 @@ impl Settings {
             return Err(Failure::usage("--plan changes nothing, so it cannot go with --rotate-secret"));
         }
         let instance = house::open(config)?;
-        let client = load(&instance, &self.client)?;
+        let client = crate::doctor::load(&instance, &self.client)?;
         let options = self.options(&instance, &client)?;
         if by_rest { self.by_rest(&instance, &client, options, json) } else { self.show(&instance, &client, options) }
     }
@@ -202,14 +202,6 @@ impl Settings {
         }
         Ok(with_notes(report(options, &plan, true), client, options, Form::Table))
     }
-}
-
-fn load(instance: &Instance, client_id: &str) -> Result<RegisteredClient, Failure> {
-    Ok(instance.read(|cx| {
-        // Refuses, and names the nearest identifier.
-        clients::find(cx.store, client_id)?;
-        RegisteredClient::load(cx.store, client_id)?.ok_or_else(|| propusk_domain::Fault::passing("the client was removed at the same moment").into())
-    })?)
 }
 
 fn rotate(instance: &Instance, client: &RegisteredClient) -> Result<Secret, Failure> {
