@@ -120,7 +120,7 @@ fn compare(version: (u32, u32), licensed: bool, claims: &Map<String, Value>, set
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_forecast_is_what_the_chat_then_does(
