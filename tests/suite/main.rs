@@ -12,6 +12,7 @@
 mod admin;
 mod architecture;
 mod attacks;
+mod backchannel;
 mod bad_input;
 mod cli;
 mod deploy;

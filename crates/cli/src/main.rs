@@ -14,6 +14,7 @@ mod house;
 mod input;
 mod key;
 mod migrate;
+mod outbox;
 mod output;
 mod serve;
 mod session;
@@ -81,6 +82,9 @@ enum Command {
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// What waits to be told to others: list, retry, drop
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -110,6 +114,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
+        Command::Outbox(verb) => verb.run(config),
         Command::Config(verb) => verb.run(config),
     }
 }

@@ -2,6 +2,7 @@
 //! go, judge the request, decide what the person has to do.
 
 use crate::cause::Cause;
+use crate::chat;
 use crate::client::{Client, GrantType, RegisteredClient};
 use crate::client_auth::{disabled_client, is_registrable, shell_quoted, unknown_client_at};
 use crate::context::{Audit, Cx};
@@ -300,6 +301,12 @@ fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &
         revoked_at: None,
     };
     cx.store.insert_grant(&grant)?;
+    if client.settings.backchannel_logout_uri.is_some() || client.client_id == cx.policy.chat_client {
+        cx.store.note_session_client(&session.sid, &client.client_id)?;
+    }
+    if client.client_id == cx.policy.chat_client {
+        chat::person_changed(cx, &user.sub)?;
+    }
     if attempt.allowed {
         remember_consent(cx, &user.sub, client, attempt.scope)?;
     }

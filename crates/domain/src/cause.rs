@@ -112,6 +112,7 @@ causes! {
     UnknownRoleMap = "unknown_role_map": "There is no role map of this name." / "Карты ролей с таким именем нет.";
     UnknownSession = "unknown_session": "There is no live session with this identifier." / "Действующего сеанса с таким идентификатором нет.";
     UnknownReference = "unknown_reference": "No refusal with this reference is kept." / "Отказа с такой ссылкой в хранилище нет.";
+    UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
     InUse = "in_use": "It is still in use." / "Это ещё используется.";
 }
 

@@ -149,6 +149,10 @@ pub struct Metadata {
     pub request_uri_parameter_supported: bool,
     /// The `iss` response parameter: true (RFC 9207 §3).
     pub authorization_response_iss_parameter_supported: bool,
+    /// Logout tokens (Back-Channel Logout §2.1): true.
+    pub backchannel_logout_supported: bool,
+    /// `sid` in logout tokens: true.
+    pub backchannel_logout_session_supported: bool,
 }
 
 impl Metadata {
@@ -183,6 +187,8 @@ impl Metadata {
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
         }
     }
 }

@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings};
+pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -76,6 +76,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// `[outbound]`
     pub outbound: OutboundSettings,
+    /// `[outbox]`
+    pub outbox: OutboxSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
 }
@@ -172,6 +174,7 @@ impl Settings {
             clock_leeway: self.tokens.clock_leeway,
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
+            ..Policy::default()
         }
     }
 
@@ -239,6 +242,7 @@ impl Settings {
             log: root.section("log", LogSettings::read),
             metrics: root.section("metrics", MetricsSettings::read),
             outbound: root.section("outbound", OutboundSettings::read),
+            outbox: root.section("outbox", OutboxSettings::read),
             retention: root.section("retention", RetentionSettings::read),
         }
     }

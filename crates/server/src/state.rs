@@ -4,6 +4,7 @@ use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
+use crate::outbox::Poke;
 use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
 use crate::refusals::RefusalSink;
@@ -60,6 +61,8 @@ pub struct Inner {
     pub hash_waiting: AtomicUsize,
     /// Where refusals go.
     pub refusals: RefusalSink,
+    /// Wakes whoever delivers the outbox.
+    pub poke: Arc<Poke>,
     /// What is counted.
     pub metrics: Metrics,
     /// The community's look.
@@ -112,6 +115,7 @@ impl AppState {
             hash_permits: Semaphore::new(permits),
             hash_waiting: AtomicUsize::new(0),
             refusals: RefusalSink::default(),
+            poke: Arc::default(),
             metrics: Metrics::new(),
             brand_css: Bytes::from(brand_css(&brand)),
             brand,

@@ -1,6 +1,7 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
+use crate::outbox::{self, Poke};
 use crate::state::AppState;
 use propusk_domain::records::{AuditEvent, ChangeKind};
 use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
@@ -27,18 +28,21 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(20);
 /// The running threads.
 pub(crate) struct Tasks {
     stop: Arc<Stop>,
+    poke: Arc<Poke>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Says that the end is asked for.
 #[derive(Default)]
-struct Stop {
+pub(crate) struct Stop {
     asked: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
 }
 
 impl Stop {
-    fn is_asked(&self) -> bool {
+    /// Whether it is.
+    pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
@@ -68,18 +72,23 @@ impl Tasks {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
         let (refusing, noting, sweeping) = (state.clone(), state.clone(), state.clone());
-        let threads = vec![
+        let mut threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
         ];
-        Ok(Self { stop, threads })
+        for courier in outbox::couriers(state)? {
+            let state = state.clone();
+            threads.push(spawn("courier", Box::new(move |stop| outbox::run(&state, courier, stop)))?);
+        }
+        Ok(Self { stop, poke: Arc::clone(&state.poke), threads })
     }
 
     /// Ends them; what was noted is written first.
     pub(crate) fn stop(self) {
         self.stop.ask();
+        self.poke.poke();
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a background thread had panicked");
@@ -127,6 +136,9 @@ impl Watcher {
         }
         if changes.iter().any(|change| change.kind == ChangeKind::Denied) {
             self.read_denied()?;
+        }
+        if changes.iter().any(|change| change.kind == ChangeKind::Outbox) {
+            self.state.poke.poke();
         }
         self.seen = last;
         Ok(())

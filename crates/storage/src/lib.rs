@@ -10,6 +10,7 @@
 //! | `users`, `clients`, … | the queries, one file a trait of `propusk_domain::store` |
 //! | `ephemeral` | three backends of [`Ephemeral`](propusk_domain::ephemeral::Ephemeral) |
 
+mod chat;
 mod clients;
 mod connection;
 mod consents;
@@ -20,6 +21,7 @@ mod grants;
 mod identity;
 mod keys;
 mod migrate;
+mod outbox;
 mod pool;
 mod records;
 mod roles;

@@ -1,4 +1,4 @@
-//! `[log]`, `[metrics]` and `[outbound]`.
+//! `[log]`, `[metrics]`, `[outbound]` and `[outbox]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +48,13 @@ pub struct OutboundSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// What waits to be told to others.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboxSettings {
+    /// Seconds after which a delivery that keeps failing is given up.
+    pub give_up: i64,
+}
+
 impl LogSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         let format = match section.one_of("format", &["auto", "human", "json"], "auto").as_str() {
@@ -64,6 +71,12 @@ impl LogSettings {
 impl MetricsSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         Self { listen: section.parsed("listen", "an address and a port like 127.0.0.1:9090", |text| text.parse().ok()) }
+    }
+}
+
+impl OutboxSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { give_up: section.seconds("give_up", 7 * 86_400, 3600..=90 * 86_400) }
     }
 }
 
