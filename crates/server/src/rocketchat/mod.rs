@@ -1,0 +1,3 @@
+//! Rocket.Chat from the outside: its REST API as this program uses it.
+
+pub mod rest;
