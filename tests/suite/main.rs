@@ -15,6 +15,7 @@ mod attacks;
 mod backchannel;
 mod bad_input;
 mod cli;
+mod connector;
 mod deploy;
 mod ephemeral;
 mod explain;

@@ -8,6 +8,7 @@ mod claims;
 mod client;
 mod client_set;
 mod config;
+mod connector;
 mod explain;
 mod failure;
 mod house;
@@ -16,6 +17,7 @@ mod key;
 mod migrate;
 mod outbox;
 mod output;
+mod rocketchat;
 mod serve;
 mod session;
 mod times;
@@ -85,6 +87,9 @@ enum Command {
     /// What waits to be told to others: list, retry, drop
     #[command(subcommand)]
     Outbox(outbox::Outbox),
+    /// The chat: connect, disconnect, sync
+    #[command(subcommand)]
+    Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -115,6 +120,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
         Command::Outbox(verb) => verb.run(config),
+        Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }
 }

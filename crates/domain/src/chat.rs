@@ -1,12 +1,15 @@
 //! The chat beside the site: which account a person has there, and when that account has to be looked after.
 
+use crate::client::RegisteredClient;
 use crate::context::Cx;
 use crate::error::Fault;
 use crate::outbox::{Topic, enqueue};
-use crate::store::Stored;
+use crate::roles::RoleMap;
+use crate::store::{Store, Stored};
 use crate::time::UnixTime;
 use crate::user::User;
 use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What is remembered of the chat.
 pub trait Chat {
@@ -107,6 +110,15 @@ pub fn session_ended(cx: &mut Cx<'_>, sub: &str, sid: &str, used_at: &[String]) 
     Ok(())
 }
 
+/// The session of a login token has run out, or was swept away.
+pub fn token_orphaned(cx: &mut Cx<'_>, sub: &str, sid: &str) -> Result<(), Fault> {
+    // A row that waits already is not made newer again and again.
+    if cx.store.list_messages(Some(Topic::ChatToken), i64::MAX)?.iter().any(|row| row.key == sid) {
+        return Ok(());
+    }
+    enqueue(cx, Topic::ChatToken, sid, &subject(sub), &serde_json::json!({ "sub": sub }))
+}
+
 /// Whether there is a chat to look after.
 pub fn is_connected(cx: &mut Cx<'_>) -> Result<bool, Fault> {
     Ok(cx.policy.chat_configured || cx.store.find_chat_state(CONNECTION)?.is_some())
@@ -120,4 +132,92 @@ pub fn verified_email(user: &User) -> Option<&str> {
 /// One account is looked after by one process at a time, in order.
 fn subject(sub: &str) -> String {
     format!("chat {sub}")
+}
+
+/// What a person's account in the chat has to be like.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The person.
+    pub sub: String,
+    /// The username.
+    pub username: String,
+    /// The address that is known to be theirs, in lower case.
+    pub email: Option<String>,
+    /// Whether they may come in.
+    pub active: bool,
+    /// The roles they have, by id or name.
+    pub roles: BTreeSet<String>,
+    /// The roles that are looked after: those of the map.
+    pub managed_roles: BTreeSet<String>,
+    /// The channels they belong to.
+    pub channels: BTreeSet<String>,
+    /// The channels that are looked after: those of the map.
+    pub managed_channels: BTreeSet<String>,
+}
+
+/// What follows from a role of the site: by the role map of the chat's client, and by the settings' groups and channels.
+#[derive(Debug, Clone)]
+pub struct Map {
+    role_map: RoleMap,
+    site_roles: Vec<String>,
+    channels: BTreeMap<String, Vec<String>>,
+}
+
+impl Map {
+    /// Reads the role map of the chat's client; without such a client nothing is looked after but who may come in.
+    pub fn load(store: &mut dyn Store, client_id: &str, channels: &BTreeMap<String, Vec<String>>) -> Result<Self, Fault> {
+        let role_map = RegisteredClient::load(store, client_id)?.map(|client| client.role_map).unwrap_or_default();
+        Ok(Self { role_map, site_roles: store.list_roles()?, channels: channels.clone() })
+    }
+
+    /// What the account of `user` has to be like.
+    pub fn wanted(&self, user: &User) -> Wanted {
+        let mapped = self.role_map.claims_of(&user.role);
+        let managed_roles = if self.role_map.identity {
+            self.site_roles.iter().cloned().collect()
+        } else {
+            self.role_map.roles.values().flatten().cloned().collect()
+        };
+        Wanted {
+            sub: user.sub.clone(),
+            username: user.username.clone(),
+            email: verified_email(user).map(str::to_lowercase),
+            active: user.is_active(),
+            roles: mapped.roles.unwrap_or_default().into_iter().collect(),
+            managed_roles,
+            channels: self.channels_of(user),
+            managed_channels: self.channels.values().flatten().cloned().collect(),
+        }
+    }
+
+    /// The channels that the groups of `user` give. The names of groups are compared without regard to case, because settings from
+    /// the environment have none.
+    pub fn channels_of(&self, user: &User) -> BTreeSet<String> {
+        let groups = self.role_map.claims_of(&user.role).groups.unwrap_or_default();
+        let given = |group: &String| groups.iter().any(|own| own.to_lowercase() == group.to_lowercase());
+        self.channels.iter().filter(|(group, _)| given(group)).flat_map(|(_, channels)| channels.iter().cloned()).collect()
+    }
+
+    /// Whether a person may be sent into the channel: it is not looked after, or the person's groups give it.
+    pub fn gives(&self, user: &User, channel: &str) -> bool {
+        let is_managed = self.channels.values().flatten().any(|managed| managed == channel);
+        !is_managed || self.channels_of(user).contains(channel)
+    }
+}
+
+impl Wanted {
+    /// Of a person who has been removed: nobody who may come in.
+    pub fn removed(sub: &str, removed: &Removed) -> Self {
+        let none = BTreeSet::new;
+        Self {
+            sub: sub.to_owned(),
+            username: removed.username.clone(),
+            email: removed.email.as_ref().map(|email| email.to_lowercase()),
+            active: false,
+            roles: none(),
+            managed_roles: none(),
+            channels: none(),
+            managed_channels: none(),
+        }
+    }
 }

@@ -10,6 +10,7 @@ mod http;
 mod issuer;
 mod lifetimes;
 mod operation;
+mod rocketchat;
 mod secret_url;
 mod section;
 mod sign_in;
@@ -29,6 +30,7 @@ pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
 pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings};
+pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -78,6 +80,8 @@ pub struct Settings {
     pub outbound: OutboundSettings,
     /// `[outbox]`
     pub outbox: OutboxSettings,
+    /// `[rocketchat]`
+    pub rocketchat: RocketchatSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
 }
@@ -174,7 +178,8 @@ impl Settings {
             clock_leeway: self.tokens.clock_leeway,
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
-            ..Policy::default()
+            chat_client: self.rocketchat.client.clone(),
+            chat_configured: self.rocketchat.url.is_some(),
         }
     }
 
@@ -243,6 +248,7 @@ impl Settings {
             metrics: root.section("metrics", MetricsSettings::read),
             outbound: root.section("outbound", OutboundSettings::read),
             outbox: root.section("outbox", OutboxSettings::read),
+            rocketchat: root.section("rocketchat", RocketchatSettings::read),
             retention: root.section("retention", RetentionSettings::read),
         }
     }

@@ -138,6 +138,19 @@ impl AppState {
 }
 
 impl Inner {
+    /// The installation, for what the command line does in the same way.
+    pub fn instance(&self) -> Instance {
+        Instance {
+            settings: Arc::clone(&self.settings),
+            db: self.db.clone(),
+            keys: self.keys(),
+            master: self.master.clone(),
+            policy: Arc::clone(&self.policy),
+            rng: self.rng,
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// The one time of a request: to be asked once.
     pub fn now(&self) -> UnixTime {
         self.clock.now()

@@ -1,7 +1,9 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
+use crate::outbound::Outbound;
 use crate::outbox::{self, Poke};
+use crate::rocketchat::upkeep;
 use crate::state::AppState;
 use propusk_domain::records::{AuditEvent, ChangeKind};
 use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
@@ -47,7 +49,7 @@ impl Stop {
     }
 
     /// Waits, unless the end comes first; whether to go on.
-    fn wait(&self, time: Duration) -> bool {
+    pub(crate) fn wait(&self, time: Duration) -> bool {
         let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_asked() {
             drop(self.wake.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner));
@@ -78,6 +80,8 @@ impl Tasks {
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
         ];
+        let (chat_state, chat_outbound) = (state.clone(), Outbound::new(&state.settings.outbound)?);
+        threads.push(spawn("chat", Box::new(move |stop| upkeep::run(&chat_state, &chat_outbound, stop)))?);
         for courier in outbox::couriers(state)? {
             let state = state.clone();
             threads.push(spawn("courier", Box::new(move |stop| outbox::run(&state, courier, stop)))?);

@@ -4,6 +4,7 @@
 mod backchannel;
 
 use crate::outbound::Outbound;
+use crate::rocketchat::courier::ChatCourier;
 use crate::settings::OutboundSettings;
 use crate::state::AppState;
 use crate::tasks::Stop;
@@ -69,7 +70,8 @@ pub(crate) fn couriers(state: &AppState) -> Result<Vec<Box<dyn Courier>>, Fault>
     let settings = OutboundSettings { timeout: settings.timeout.min(LOGOUT_TIMEOUT), ca_file: settings.ca_file.clone() };
     let outbound = Outbound::new(&settings)?;
     let logouts = (0..LOGOUT_THREADS).map(|_| Box::new(backchannel::Logouts::new(state.clone(), outbound.clone())) as Box<dyn Courier>);
-    Ok(logouts.collect())
+    let chat = ChatCourier::new(state.clone(), Outbound::new(&state.settings.outbound)?);
+    Ok(logouts.chain([Box::new(chat) as Box<dyn Courier>]).collect())
 }
 
 /// Runs until the end is asked for; a delivery in flight is finished.
