@@ -1,6 +1,7 @@
 //! The connector: the chat's accounts follow the people, in every edition and through every fault of the chat.
 
 mod faults;
+mod no_button;
 mod reconcile;
 
 use propusk_domain::admin::users::{self, UserPatch};

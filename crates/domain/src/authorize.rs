@@ -102,7 +102,9 @@ pub fn judge(client: &Client, request: &AuthorizeRequest) -> Result<Scope, Refus
 
 /// Refuses a scope beyond what the client may have (RFC 6749 §3.3).
 pub fn allow_scope(client: &Client, scope: &Scope) -> Result<(), Refusal> {
-    let beyond: Vec<&str> = scope.iter().filter(|wanted| !client.settings.scopes.contains(wanted)).collect();
+    // What GitLab's clients ask for comes with the switch.
+    let facade = |wanted: &str| wanted == "read_user" && client.settings.gitlab_facade;
+    let beyond: Vec<&str> = scope.iter().filter(|wanted| !client.settings.scopes.contains(wanted) && !facade(wanted)).collect();
     if beyond.is_empty() {
         return Ok(());
     }

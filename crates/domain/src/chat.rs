@@ -8,6 +8,7 @@ use crate::roles::RoleMap;
 use crate::store::{Store, Stored};
 use crate::time::UnixTime;
 use crate::user::User;
+use propusk_protocol::Params;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -220,4 +221,29 @@ impl Wanted {
             managed_channels: none(),
         }
     }
+}
+
+/// The channel that a path of the chat leads into: `/channel/general?msg=1`, `/group/vip/thread/1`.
+pub fn room_of(path: &str) -> Option<String> {
+    let mut segments = path.split(['?', '#']).next()?.split('/').filter(|segment| !segment.is_empty());
+    let kind = segments.next()?;
+    if !kind.eq_ignore_ascii_case("channel") && !kind.eq_ignore_ascii_case("group") {
+        return None;
+    }
+    let name = segments.next()?;
+    // A name that is escaped is the same name.
+    let decoded = Params::parse(format!("name={name}").as_bytes()).ok().and_then(|params| params.get("name").map(str::to_owned));
+    Some(decoded.unwrap_or_else(|| name.to_owned()))
+}
+
+/// The number of a person, given on first use; it is never another's.
+pub fn numeric_id(cx: &mut Cx<'_>, sub: &str) -> Result<i64, Fault> {
+    // Two transactions may reach for the same number: one gets it, the other takes the next.
+    for _ in 0..8 {
+        if let Some(number) = cx.store.find_numeric_id(sub)? {
+            return Ok(number);
+        }
+        cx.store.insert_numeric_id(sub)?;
+    }
+    Err(Fault::passing("the number of a person was taken by others each time"))
 }

@@ -4,6 +4,7 @@ use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
 use crate::outbox::Poke;
 use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
@@ -57,6 +58,12 @@ pub struct Inner {
     pub hasher: PasswordHasher,
     /// As many permits as passwords may be hashed at once.
     pub hash_permits: Semaphore,
+    /// HTTP to others.
+    pub outbound: Outbound,
+    /// As many permits as sign-ins may wait for the chat at once.
+    pub chat_calls: Arc<Semaphore>,
+    /// Whether channels of the chat are private, and when it said so.
+    pub chat_rooms: Mutex<HashMap<String, (bool, UnixTime)>>,
     /// How many sign-ins wait for a permit.
     pub hash_waiting: AtomicUsize,
     /// Where refusals go.
@@ -98,6 +105,9 @@ impl Document {
     }
 }
 
+/// Sign-ins that may wait for the chat at once, a thread each.
+const CHAT_CALLS: usize = 16;
+
 /// How often keys are read again because of an unknown `kid`.
 const KEYS_READ_AT_MOST: Duration = Duration::from_secs(1);
 
@@ -114,6 +124,9 @@ impl AppState {
             hasher: PasswordHasher::new(settings.password.params(), permits)?,
             hash_permits: Semaphore::new(permits),
             hash_waiting: AtomicUsize::new(0),
+            chat_rooms: Mutex::default(),
+            outbound: Outbound::new(&settings.outbound)?,
+            chat_calls: Arc::new(Semaphore::new(CHAT_CALLS)),
             refusals: RefusalSink::default(),
             poke: Arc::default(),
             metrics: Metrics::new(),

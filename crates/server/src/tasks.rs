@@ -1,7 +1,6 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
-use crate::outbound::Outbound;
 use crate::outbox::{self, Poke};
 use crate::rocketchat::upkeep;
 use crate::state::AppState;
@@ -80,7 +79,7 @@ impl Tasks {
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
         ];
-        let (chat_state, chat_outbound) = (state.clone(), Outbound::new(&state.settings.outbound)?);
+        let (chat_state, chat_outbound) = (state.clone(), state.outbound.clone());
         threads.push(spawn("chat", Box::new(move |stop| upkeep::run(&chat_state, &chat_outbound, stop)))?);
         for courier in outbox::couriers(state)? {
             let state = state.clone();

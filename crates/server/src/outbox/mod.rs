@@ -70,7 +70,7 @@ pub(crate) fn couriers(state: &AppState) -> Result<Vec<Box<dyn Courier>>, Fault>
     let settings = OutboundSettings { timeout: settings.timeout.min(LOGOUT_TIMEOUT), ca_file: settings.ca_file.clone() };
     let outbound = Outbound::new(&settings)?;
     let logouts = (0..LOGOUT_THREADS).map(|_| Box::new(backchannel::Logouts::new(state.clone(), outbound.clone())) as Box<dyn Courier>);
-    let chat = ChatCourier::new(state.clone(), Outbound::new(&state.settings.outbound)?);
+    let chat = ChatCourier::new(state.clone(), state.outbound.clone());
     Ok(logouts.chain([Box::new(chat) as Box<dyn Courier>]).collect())
 }
 
