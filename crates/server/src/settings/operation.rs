@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Serialize;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
 
 use super::duration;
 use super::section::Section;
@@ -63,7 +63,7 @@ impl LogSettings {
             _ => LogFormat::Auto,
         };
         let expected = "a level like info, or directives like info,propusk_server=debug";
-        let level = section.parsed("level", expected, |text| EnvFilter::try_new(text).ok().map(|_| text.to_owned()));
+        let level = section.parsed("level", expected, |text| text.parse::<Targets>().ok().map(|_| text.to_owned()));
         Self { format, level: level.unwrap_or_else(|| "info".to_owned()) }
     }
 }
