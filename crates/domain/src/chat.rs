@@ -159,7 +159,7 @@ pub struct Wanted {
 /// What follows from a role of the site: by the role map of the chat's client, and by the settings' groups and channels.
 #[derive(Debug, Clone)]
 pub struct Map {
-    role_map: RoleMap,
+    roles: RoleMap,
     site_roles: Vec<String>,
     channels: BTreeMap<String, Vec<String>>,
 }
@@ -167,17 +167,17 @@ pub struct Map {
 impl Map {
     /// Reads the role map of the chat's client; without such a client nothing is looked after but who may come in.
     pub fn load(store: &mut dyn Store, client_id: &str, channels: &BTreeMap<String, Vec<String>>) -> Result<Self, Fault> {
-        let role_map = RegisteredClient::load(store, client_id)?.map(|client| client.role_map).unwrap_or_default();
-        Ok(Self { role_map, site_roles: store.list_roles()?, channels: channels.clone() })
+        let roles = RegisteredClient::load(store, client_id)?.map(|client| client.role_map).unwrap_or_default();
+        Ok(Self { roles, site_roles: store.list_roles()?, channels: channels.clone() })
     }
 
     /// What the account of `user` has to be like.
     pub fn wanted(&self, user: &User) -> Wanted {
-        let mapped = self.role_map.claims_of(&user.role);
-        let managed_roles = if self.role_map.identity {
+        let mapped = self.roles.claims_of(&user.role);
+        let managed_roles = if self.roles.identity {
             self.site_roles.iter().cloned().collect()
         } else {
-            self.role_map.roles.values().flatten().cloned().collect()
+            self.roles.roles.values().flatten().cloned().collect()
         };
         Wanted {
             sub: user.sub.clone(),
@@ -194,7 +194,7 @@ impl Map {
     /// The channels that the groups of `user` give. The names of groups are compared without regard to case, because settings from
     /// the environment have none.
     pub fn channels_of(&self, user: &User) -> BTreeSet<String> {
-        let groups = self.role_map.claims_of(&user.role).groups.unwrap_or_default();
+        let groups = self.roles.claims_of(&user.role).groups.unwrap_or_default();
         let given = |group: &String| groups.iter().any(|own| own.to_lowercase() == group.to_lowercase());
         self.channels.iter().filter(|(group, _)| given(group)).flat_map(|(_, channels)| channels.iter().cloned()).collect()
     }

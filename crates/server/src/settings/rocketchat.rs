@@ -87,7 +87,6 @@ fn is_channel(name: &str) -> bool {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
-    use super::*;
     use crate::settings::Settings;
 
     #[test]
