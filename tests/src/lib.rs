@@ -17,6 +17,7 @@ pub mod form;
 pub mod html;
 pub mod http;
 pub mod postgres;
+pub mod proxy;
 pub mod receiver;
 pub mod rocketchat;
 pub mod server;

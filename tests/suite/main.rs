@@ -26,5 +26,6 @@ mod readme;
 mod relying_party;
 mod rocketchat;
 mod rocketchat_oracle;
+mod rocketchat_tools;
 mod store;
 mod tokens;

@@ -10,7 +10,6 @@ use propusk_domain::error::printable;
 use propusk_server::outbound::Outbound;
 use propusk_server::rocketchat::agree::told;
 use propusk_server::rocketchat::connection::Connection;
-use propusk_server::rocketchat::rest::RestError;
 use propusk_server::rocketchat::sync::{PersonReport, Report as Synced, SyncError, Watch, Wish, sync};
 use propusk_server::settings::chat_url;
 use serde_json::json;
@@ -64,7 +63,7 @@ impl Connect {
         let connection = Connection { url, user_id: self.user_id, token };
         let rest = connection.rest(Outbound::new(&instance.settings.outbound)?);
         // The token proves itself before it is kept.
-        let me = rest.get("me", &[]).map_err(failure)?;
+        let me = rest.get("me", &[])?;
         let is_admin = me.get("roles").and_then(serde_json::Value::as_array).is_some_and(|roles| roles.iter().any(|role| role == "admin"));
         let (kept, master) = (connection.clone(), instance.master.clone());
         instance.write(move |cx| kept.keep(cx, &master))?;
@@ -94,7 +93,7 @@ impl Sync {
         watch.0.finish_and_clear();
         let report = match result {
             Ok(report) => report,
-            Err(SyncError::Chat(error)) => return Err(failure(error)),
+            Err(SyncError::Chat(error)) => return Err(error.into()),
             Err(SyncError::Own(fault)) => return Err(fault.into()),
             Err(error @ (SyncError::NotConnected | SyncError::Busy(_) | SyncError::Stopped)) => return Err(Failure::Failed(error.to_string())),
         };
@@ -115,11 +114,6 @@ fn human(report: &Synced, plan: bool) -> String {
     let people: String = report.people.iter().map(person).collect();
     let changed = report.people.iter().filter(|person| !person.changes.is_empty()).count();
     format!("{people}{} people looked at, {changed} {}.", report.checked, if plan { "would change" } else { "changed" })
-}
-
-fn failure(error: RestError) -> Failure {
-    let text = error.to_string();
-    if error.is_passing() { Failure::Unreachable(text) } else { Failure::Failed(text) }
 }
 
 /// A bar on a terminal.

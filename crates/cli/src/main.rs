@@ -9,6 +9,7 @@ mod client;
 mod client_set;
 mod config;
 mod connector;
+mod doctor;
 mod explain;
 mod failure;
 mod house;
@@ -87,7 +88,9 @@ enum Command {
     /// What waits to be told to others: list, retry, drop
     #[command(subcommand)]
     Outbox(outbox::Outbox),
-    /// The chat: connect, disconnect, sync
+    /// Try the whole way of a sign-in for a client
+    Doctor(doctor::Doctor),
+    /// Rocket.Chat: settings, doctor, connect, disconnect, sync
     #[command(subcommand)]
     Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
@@ -120,6 +123,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
         Command::Outbox(verb) => verb.run(config),
+        Command::Doctor(verb) => verb.run(config),
         Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }

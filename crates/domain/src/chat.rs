@@ -174,11 +174,8 @@ impl Map {
     /// What the account of `user` has to be like.
     pub fn wanted(&self, user: &User) -> Wanted {
         let mapped = self.roles.claims_of(&user.role);
-        let managed_roles = if self.roles.identity {
-            self.site_roles.iter().cloned().collect()
-        } else {
-            self.roles.roles.values().flatten().cloned().collect()
-        };
+        let managed_roles =
+            if self.roles.identity { self.site_roles.iter().cloned().collect() } else { self.roles.roles.values().flatten().cloned().collect() };
         Wanted {
             sub: user.sub.clone(),
             username: user.username.clone(),

@@ -4,6 +4,7 @@ pub mod agree;
 pub mod connection;
 pub(crate) mod courier;
 pub mod login;
+pub mod provision;
 pub mod rest;
 pub mod sync;
 mod token;

@@ -12,7 +12,7 @@ use crate::rocketchat::{Generation, Login, Wire};
 pub(super) fn log_in(state: &mut State, request: &Incoming) -> Handled {
     if let Some(token) = request.text("resume") {
         let known = state.tokens.iter().find(|known| known.token == token).map(|known| known.user.clone());
-        return known.map_or_else(|| Err(refused("Unauthorized")), |user| answer_with(state, &user, token));
+        return known.map_or_else(|| Err(refused("Unauthorized")), |user| Ok(answer_with(state, &user, token)));
     }
     if let Some(service) = request.text("serviceName") {
         return with_access_token(state, request, service);
@@ -63,7 +63,7 @@ fn with_password(state: &mut State, request: &Incoming) -> Handled {
         }
     }
     let token = state.token_of(&id);
-    answer_with(state, &id, &token)
+    Ok(answer_with(state, &id, &token))
 }
 
 /// `{"serviceName", "accessToken", "expiresIn"}`: the chat asks the identity endpoint, whoever the token was for.
@@ -78,16 +78,16 @@ fn with_access_token(state: &mut State, request: &Incoming, service: &str) -> Ha
     match state.chat.rest_login(token, expires_in, &mut Wire, now) {
         Login::In { user, .. } | Login::NeedsUsername { user } => {
             let token = state.token_of(&user);
-            answer_with(state, &user, &token)
+            Ok(answer_with(state, &user, &token))
         }
         Login::NeedsSecondFactor { method, .. } => Err(Answer::second_factor(401, "totp-required", method)),
         Login::Refused(message) => Err(refused(&message)),
     }
 }
 
-fn answer_with(state: &State, user: &str, token: &str) -> Handled {
+fn answer_with(state: &State, user: &str, token: &str) -> Answer {
     let me = users::shown(state, state.chat.workspace.user(user), true);
-    Ok(Answer::json(200, &json!({ "status": "success", "data": { "userId": user, "authToken": token, "me": me } })))
+    Answer::json(200, &json!({ "status": "success", "data": { "userId": user, "authToken": token, "me": me } }))
 }
 
 fn refused(message: &str) -> Answer {

@@ -15,12 +15,11 @@ pub(super) fn handle(state: &mut State, request: &Incoming) -> Outcome {
         rule.left -= 1;
         rule.fault.clone()
     });
-    let outcome = match fault.as_ref().and_then(|fault| fault.instead(state.now)) {
-        Some(outcome) => outcome,
-        None => {
-            let answer = dispatch(state, request, &endpoint).unwrap_or_else(|refusal| refusal);
-            fault.map_or(Outcome::Answer(answer.clone()), |fault| fault.after(answer))
-        }
+    let outcome = if let Some(outcome) = fault.as_ref().and_then(|fault| fault.instead(state.now)) {
+        outcome
+    } else {
+        let answer = dispatch(state, request, &endpoint).unwrap_or_else(|refusal| refusal);
+        fault.map_or(Outcome::Answer(answer.clone()), |fault| fault.after(answer))
     };
     let status = match &outcome {
         Outcome::Answer(answer) | Outcome::Late(_, answer) => answer.status,

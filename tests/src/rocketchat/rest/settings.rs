@@ -77,10 +77,7 @@ pub(super) fn add_custom(state: &mut State, request: &Incoming) -> Handled {
     let key = service_key(name);
     let mut letters = key.chars();
     let Some(first) = letters.next() else { return Err(Answer::error("error-invalid-name", "Invalid name")) };
-    for (id, value) in catalogue::custom(&format!("{}{}", first.to_ascii_uppercase(), letters.as_str())) {
-        state.settings.entry(id).or_insert(value);
-    }
-    provider::refresh(state);
+    state.register_provider(&format!("{}{}", first.to_ascii_uppercase(), letters.as_str()));
     Ok(Answer::success(json!({})))
 }
 

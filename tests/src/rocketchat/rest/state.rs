@@ -136,6 +136,14 @@ impl State {
         provider::refresh(self);
     }
 
+    /// Registers a provider with its defaults, as `settings.addCustomOAuth` does; values that are there already stay.
+    pub fn register_provider(&mut self, name: &str) {
+        for (id, value) in catalogue::custom(name) {
+            self.settings.entry(id).or_insert(value);
+        }
+        provider::refresh(self);
+    }
+
     /// All settings as `GET /api/v1/settings` lists them: `[{"_id", "value"}]`.
     pub fn dump(&self) -> Value {
         self.settings.iter().map(|(id, value)| serde_json::json!({ "_id": id, "value": value })).collect()
