@@ -4,7 +4,7 @@
 use super::answer::set_browser_cookie;
 use super::home::person;
 use super::step::{self, BrowserCookie};
-use super::view::{ChatFrame, Page};
+use super::view::Page;
 use super::{CONTENT_SECURITY_POLICY, common, error, locale, own_url, see_other};
 use crate::bearer::verified;
 use crate::endpoints::rocketchat::{chat_origin, chat_url};
@@ -214,6 +214,20 @@ fn join(base: &str, path: &str) -> Option<Url> {
     let (root, url) = (Url::parse(base).ok()?, Url::parse(&format!("{base}{path}")).ok()?);
     let below = url.path().starts_with(&format!("{}/", root.path().trim_end_matches('/')));
     (below && url.origin() == root.origin() && url.username().is_empty() && url.password().is_none()).then_some(url)
+}
+
+/// `/rocketchat/frame`: `#chat-signed-in` or `#chat-signed-out` with `#chat-sign-in`; loads `chat-frame.js`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "chat_frame.html")]
+struct ChatFrame<'a> {
+    /// Common data.
+    page: Page<'a>,
+    /// The chat's origin, the only one that is told anything.
+    chat: &'a str,
+    /// Whether somebody is signed in.
+    signed_in: bool,
+    /// The window that signs in.
+    sign_in_href: &'a str,
 }
 
 /// What the chat shows in place of its login form: the way to sign in; once signed in, the chat is told to ask again.
