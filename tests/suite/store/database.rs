@@ -132,6 +132,11 @@ fn a_second_open_finds_nothing_to_migrate(place: &Place) {
     assert!(again.ping().is_ok());
 }
 
+/// How many there are.
+fn migrations() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count()
+}
+
 fn an_unmigrated_database_is_refused_without_migrating(place: &Place) {
     let (directory, database) = (tempfile::tempdir().unwrap(), TemporaryDatabase::create());
     let url = match place.backend() {
@@ -207,13 +212,7 @@ fn several_programs_may_migrate_at_once(place: &Place) {
     };
     let migrated = race(4, move |_| Database::migrate(&url).map(|names| names.len()).map_err(|fault| fault.to_string()));
     let counts: Vec<usize> = migrated.into_iter().map(|answer| answer.unwrap()).collect();
-    assert_eq!(counts.iter().sum::<usize>(), migrations(), "{counts:?}");
-    assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{counts:?}");
-}
-
-/// How many there are.
-fn migrations() -> usize {
-    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count()
+    assert_eq!((counts.iter().sum::<usize>(), counts.iter().max()), (migrations(), Some(&migrations())), "one migrates: {counts:?}");
 }
 
 #[test]

@@ -65,7 +65,7 @@ async fn for_person(state: &AppState, request: &HttpRequest, now: UnixTime) -> R
     let base = chat_url(state, now).await?.ok_or_else(not_connected)?;
     let Some((_, user)) = person(state, request, now).await? else {
         let browser = BrowserCookie::of(state, request);
-        let mut flow = Flow::begin(None, browser.digest(), now);
+        let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
         flow.next = Some(own_url(state, "/rocketchat/open", &[(place.parameter(), place.value())]));
         let sealed = step::seal(state, request, &flow, now).await?;
         let mut response = see_other(&own_url(state, "/login", &[("flow", sealed.as_str())]));
@@ -268,7 +268,7 @@ pub async fn signed_in(state: Data<AppState>, request: HttpRequest) -> HttpRespo
             return framed(&state, &request, now).await;
         }
         let browser = BrowserCookie::of(&state, &request);
-        let mut flow = Flow::begin(None, browser.digest(), now);
+        let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
         flow.next = Some(own_url(&state, "/rocketchat/signed-in", &[]));
         let sealed = step::seal(&state, &request, &flow, now).await?;
         let mut response = see_other(&own_url(&state, "/login", &[("flow", sealed.as_str())]));
