@@ -2,6 +2,7 @@
 //! go, judge the request, decide what the person has to do.
 
 use crate::cause::Cause;
+use crate::chat;
 use crate::client::{Client, GrantType, RegisteredClient};
 use crate::client_auth::{disabled_client, is_registrable, shell_quoted, unknown_client_at};
 use crate::context::{Audit, Cx};
@@ -102,7 +103,9 @@ pub fn judge(client: &Client, request: &AuthorizeRequest) -> Result<Scope, Refus
 
 /// Refuses a scope beyond what the client may have (RFC 6749 §3.3).
 pub fn allow_scope(client: &Client, scope: &Scope) -> Result<(), Refusal> {
-    let beyond: Vec<&str> = scope.iter().filter(|wanted| !client.settings.scopes.contains(wanted)).collect();
+    // What GitLab's clients ask for comes with the switch.
+    let facade = |wanted: &str| wanted == "read_user" && client.settings.gitlab_facade;
+    let beyond: Vec<&str> = scope.iter().filter(|wanted| !client.settings.scopes.contains(wanted) && !facade(wanted)).collect();
     if beyond.is_empty() {
         return Ok(());
     }
@@ -302,6 +305,12 @@ fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &
         revoked_at: None,
     };
     cx.store.insert_grant(&grant)?;
+    if client.settings.backchannel_logout_uri.is_some() || client.client_id == cx.policy.chat_client {
+        cx.store.note_session_client(&session.sid, &client.client_id)?;
+    }
+    if client.client_id == cx.policy.chat_client {
+        chat::person_changed(cx, &user.sub)?;
+    }
     if attempt.allowed {
         remember_consent(cx, &user.sub, client, attempt.scope)?;
     }

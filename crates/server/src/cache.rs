@@ -125,7 +125,7 @@ impl Caches {
                 ChangeKind::Denied if !change.id.is_empty() => {
                     self.denied.write().unwrap_or_else(PoisonError::into_inner).insert(change.id.clone(), UnixTime(i64::MAX));
                 }
-                ChangeKind::Session | ChangeKind::Keys | ChangeKind::Denied => {}
+                ChangeKind::Session | ChangeKind::Keys | ChangeKind::Denied | ChangeKind::Outbox => {}
             }
         }
     }

@@ -96,6 +96,7 @@ pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, (cause
     trace::refused(state, request, &reported, now);
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(old.id.clone(), old.request.clone(), browser.digest(), now);
+    flow.next.clone_from(&old.next);
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
     match step::seal(state, request, &flow, now).await {
         Ok(sealed) => {
