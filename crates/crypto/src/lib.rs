@@ -5,6 +5,7 @@
 //! | [`random`] | the source of randomness as a value, tokens, error references | |
 //! | [`secret`] | generated secrets: the one shown and the one kept | RFC 6749 §10.10 |
 //! | [`password`] | Argon2id with bounded parallelism and reused memory | RFC 9106 |
+//! | [`foreign`] | password hashes that another site made | RFC 8018, RFC 7914 |
 //! | [`seal`] | authenticated encryption at rest and in URLs, HMAC | NIST SP 800-38D, RFC 2104 |
 //! | [`signing_key`] | key pairs that sign, public keys that verify, JWKs | RFC 7517, RFC 7638 |
 //! | [`jwt`] | the compact JWS encoder and the distrustful parser | RFC 7515, RFC 7519 |
@@ -13,6 +14,7 @@
 //! Secrets have no `Display`, an empty `Debug`, and are overwritten when dropped.
 
 pub mod error;
+pub mod foreign;
 pub mod jwt;
 pub mod keyring;
 pub mod password;
@@ -22,6 +24,7 @@ pub mod secret;
 pub mod signing_key;
 
 pub use error::CryptoError;
+pub use foreign::{ForeignHash, Judged, Scheme, WeakHash};
 pub use jwt::{Header, JwtError, UnverifiedJwt, half_hash};
 pub use keyring::{KeyRing, RingKey};
 pub use password::{MAX_PASSWORD_BYTES, PasswordHasher, PasswordParams, Verdict};
