@@ -11,6 +11,7 @@ mod config;
 mod explain;
 mod failure;
 mod house;
+mod import;
 mod input;
 mod key;
 mod migrate;
@@ -81,6 +82,9 @@ enum Command {
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// Take over another site: django
+    #[command(subcommand)]
+    Import(import::Import),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -110,6 +114,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
+        Command::Import(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }
 }

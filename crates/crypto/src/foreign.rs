@@ -141,6 +141,11 @@ impl std::fmt::Debug for WeakHash {
 }
 
 impl WeakHash {
+    /// The scheme under which it is stored.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+
     /// What Argon2id is computed over.
     pub(crate) fn hex(&self) -> &str {
         &self.hex

@@ -13,6 +13,8 @@ pub mod error;
 pub mod flow;
 pub mod grant;
 pub mod ids;
+pub mod import;
+pub mod imported;
 pub mod introspect;
 pub mod keys;
 pub mod login;

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::client::ClientSecret;
 use crate::error::Fault;
 use crate::grant::Grant;
+use crate::imported::Imports;
 use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRecord};
 use crate::roles::RoleMap;
 use crate::session::Session;
@@ -199,6 +200,6 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep {}
+pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep + Imports {}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep + Imports> Store for T {}

@@ -76,6 +76,7 @@ pub struct Inner {
     keys_read: Mutex<Option<Instant>>,
     seen: Mutex<HashMap<String, UnixTime>>,
     issued: Mutex<HashMap<String, u64>>,
+    imported_cost: Mutex<Option<(UnixTime, Option<String>)>>,
 }
 
 /// A document that is served as it stands.
@@ -94,6 +95,9 @@ impl Document {
         Ok(Self { body: Bytes::from(text), etag })
     }
 }
+
+/// Seconds for which the commonest imported hash is remembered.
+const IMPORTED_COST_AGE: i64 = 60;
 
 /// How often keys are read again because of an unknown `kid`.
 const KEYS_READ_AT_MOST: Duration = Duration::from_secs(1);
@@ -122,6 +126,7 @@ impl AppState {
             keys_read: Mutex::new(None),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            imported_cost: Mutex::default(),
             settings,
             policy,
             db,
@@ -191,6 +196,17 @@ impl Inner {
     /// (client, tokens of its own) since this was asked last.
     pub fn take_issued(&self) -> HashMap<String, u64> {
         std::mem::take(&mut *self.issued.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Scheme and parameters of most password hashes that another site made, while any remains; read at most once a minute.
+    pub fn imported_cost(&self, store: &mut dyn propusk_domain::store::Store, now: UnixTime) -> Result<Option<String>, Fault> {
+        let known = self.imported_cost.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, cost)) = known.filter(|(read, _)| (0..IMPORTED_COST_AGE).contains(&now.since(*read))) {
+            return Ok(cost);
+        }
+        let cost = store.commonest_imported_cost()?;
+        *self.imported_cost.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, cost.clone()));
+        Ok(cost)
     }
 
     /// Whether another sign-in may wait for its password to be hashed.

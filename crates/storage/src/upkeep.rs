@@ -3,7 +3,7 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, refusals, role_maps, roles, sealed_keys,
+    adopted_tokens, audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, imported_users, refusals, role_maps, roles, sealed_keys,
     sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
@@ -87,7 +87,9 @@ impl Upkeep for Tx<'_> {
                 audit,
                 refusals,
                 changes,
-                ephemeral
+                ephemeral,
+                imported_users,
+                adopted_tokens
             ))
         })
     }
@@ -96,7 +98,7 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;
@@ -126,6 +128,11 @@ const STEPS: [Step; 9] = [
         let old = denied_tokens::table.filter(denied_tokens::expires_at.le(now.0)).select(denied_tokens::jti).limit(limit);
         let old: Vec<String> = old.load(c)?;
         diesel::delete(denied_tokens::table.filter(denied_tokens::jti.eq_any(old))).execute(c)
+    },
+    |c, now, _, limit| {
+        let old = adopted_tokens::table.filter(adopted_tokens::expires_at.le(now.0)).select(adopted_tokens::digest).limit(limit);
+        let old: Vec<String> = old.load(c)?;
+        diesel::delete(adopted_tokens::table.filter(adopted_tokens::digest.eq_any(old))).execute(c)
     },
     |c, now, retention, limit| {
         let old = refusals::table.filter(refusals::at.lt(now.plus(-retention.refusals).0)).select(refusals::reference).limit(limit);

@@ -1,0 +1,1 @@
+//! Applications and tokens of django-oauth-toolkit.
