@@ -18,6 +18,7 @@ mod deploy;
 mod ephemeral;
 mod explain;
 mod failures;
+mod imports;
 mod openapi;
 mod protocol_rules;
 mod readme;

@@ -38,6 +38,11 @@ struct Table {
     table: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hashing {
+    scheme: &'static str,
+}
+
 /// Upper bounds in seconds.
 const BUCKETS: [f64; 12] = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
@@ -52,6 +57,7 @@ pub struct Metrics {
     refusals_dropped: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
+    hashes: Family<Hashing, Gauge>,
 }
 
 impl Default for Metrics {
@@ -84,7 +90,9 @@ impl Metrics {
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
-        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting }
+        let hashes = Family::default();
+        registry.register("password_hashes_computed", "Password hashes computed by scheme, those against nobody included", Family::clone(&hashes));
+        Self { hashes, registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting }
     }
 
     /// Counts a request.
@@ -106,6 +114,11 @@ impl Metrics {
     /// Counts a token in a query string.
     pub fn query_token(&self) {
         self.query_tokens.inc();
+    }
+
+    /// Sets how many hashes of a scheme were computed.
+    pub fn hashes(&self, scheme: &'static str, computed: u64) {
+        self.hashes.get_or_create(&Hashing { scheme }).set(i64::try_from(computed).unwrap_or(i64::MAX));
     }
 
     /// The text that a Prometheus server reads.

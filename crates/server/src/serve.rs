@@ -196,6 +196,10 @@ async fn render_metrics(state: Data<AppState>) -> HttpResponse {
     match sizes {
         Ok(sizes) => {
             let waiting = state.hash_waiting.load(std::sync::atomic::Ordering::Acquire);
+            state.metrics.hashes("argon2id", state.hasher.hashes_computed());
+            for scheme in propusk_crypto::Scheme::ALL {
+                state.metrics.hashes(scheme.as_str(), state.hasher.foreign_computed(scheme));
+            }
             let text = state.metrics.render(&sizes, state.refusals.dropped(), waiting);
             HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text)
         }
