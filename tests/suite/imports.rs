@@ -1,7 +1,9 @@
 //! Taking over a Django site: the built binary on the database of a running server, and fixtures made by the real Django.
 
+mod chat;
 mod people;
 mod records;
+mod tokens;
 
 use propusk_domain::user::{User, name_key};
 use propusk_tests::server::TestServer;

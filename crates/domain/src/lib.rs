@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod admin;
+pub mod adopted;
 pub mod authorize;
 pub mod cause;
 pub mod client;

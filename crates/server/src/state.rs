@@ -76,6 +76,10 @@ pub struct Inner {
     keys_read: Mutex<Option<Instant>>,
     seen: Mutex<HashMap<String, UnixTime>>,
     issued: Mutex<HashMap<String, u64>>,
+    /// The one permit for verifying a client's secret that another server hashed, and how many wait for it.
+    pub foreign_secrets: Semaphore,
+    /// See above.
+    pub foreign_secrets_waiting: AtomicUsize,
     imported_cost: Mutex<Option<(UnixTime, Option<String>)>>,
 }
 
@@ -126,6 +130,8 @@ impl AppState {
             keys_read: Mutex::new(None),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            foreign_secrets: Semaphore::new(1),
+            foreign_secrets_waiting: AtomicUsize::new(0),
             imported_cost: Mutex::default(),
             settings,
             policy,

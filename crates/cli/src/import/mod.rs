@@ -1,6 +1,7 @@
 //! `propusk import django`: people, clients and live tokens of a Django site.
 
 mod elements;
+mod oauth;
 mod people;
 mod report;
 mod source;
@@ -12,6 +13,7 @@ use crate::output::Report;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
+use propusk_domain::import::tokens::ScopeMap;
 use propusk_domain::import::{Choices, NameBook, SubChoice};
 use propusk_server::instance::Instance;
 use report::Summary;
@@ -71,6 +73,9 @@ pub(crate) struct Django {
     /// The site has verified its e-mail addresses
     #[arg(long)]
     emails_verified: bool,
+    /// A scope of the site and what it becomes here (nothing, when empty); others stay as they are; may be repeated
+    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = pair)]
+    scope_map: Vec<(String, String)>,
     /// The user model, where several look like one: app.model, or the table
     #[arg(long, value_name = "MODEL")]
     user_model: Option<String>,
@@ -86,6 +91,7 @@ pub(crate) struct Run {
     pub(crate) summary: Summary,
     pub(crate) bar: ProgressBar,
     pub(crate) dry_run: bool,
+    pub(crate) scope_map: ScopeMap,
 }
 
 impl Import {
@@ -105,11 +111,13 @@ impl Django {
         let survey = source.survey()?;
         let user_model = user_model(&survey, self.user_model.as_deref())?;
         let total: u64 = survey.iter().filter(|((kind, model), _)| *kind != Kind::User || *model == user_model).map(|(_, count)| count).sum();
+        let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
         let hasher = house::hasher(&instance)?;
-        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry_run: self.dry_run };
+        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry_run: self.dry_run, scope_map };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;
+        run.take_oauth(&mut source)?;
         run.bar.finish_and_clear();
         Ok(run.summary.report())
     }

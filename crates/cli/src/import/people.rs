@@ -162,6 +162,9 @@ impl Run {
                 let scheme = person.password.as_ref().map_or("none", |(_, cost)| cost.split('$').next().unwrap_or_default());
                 *self.summary.passwords.entry(scheme.to_owned()).or_default() += 1;
                 *self.summary.roles.entry(person.site.role.clone()).or_default() += 1;
+                if outcome == Outcome::Added && self.choices.sub == SubChoice::New {
+                    self.summary.collides(&person.username);
+                }
                 if outcome == Outcome::Added && person.username != person.site.name {
                     self.summary.renamed(&person.site.name, &person.username);
                 }

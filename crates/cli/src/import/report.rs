@@ -47,6 +47,8 @@ pub(crate) struct Summary {
     pub(crate) refresh_tokens: Counts,
     /// Name at the site → username here, where they differ; the form of a mapping file.
     pub(crate) names: BTreeMap<String, String>,
+    /// With new subjects: the usernames of accounts in the chat that will collide.
+    pub(crate) chat_accounts_that_collide: Vec<String>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) findings_beyond_the_list: u64,
 }
@@ -63,6 +65,13 @@ impl Summary {
     pub(crate) fn renamed(&mut self, site: &str, username: &str) {
         if self.names.len() < LISTED {
             self.names.insert(site.to_owned(), username.to_owned());
+        }
+    }
+
+    /// Somebody whom the chat knows by another subject.
+    pub(crate) fn collides(&mut self, username: &str) {
+        if self.chat_accounts_that_collide.len() < LISTED {
+            self.chat_accounts_that_collide.push(username.to_owned());
         }
     }
 
@@ -95,6 +104,10 @@ impl Summary {
             text += &format!("\nUsernames for the chat ({}); edit them by --names:\n", self.names.len());
             text += &table(["AT THE SITE", "HERE"], self.names.iter().take(PRINTED).map(|(site, username)| [site.clone(), username.clone()]));
             text += &and_more(self.names.len());
+        }
+        if !self.chat_accounts_that_collide.is_empty() {
+            let names: Vec<&str> = self.chat_accounts_that_collide.iter().take(PRINTED).map(String::as_str).collect();
+            text += &format!("\nAccounts in the chat that will collide ({}): {}\n", self.chat_accounts_that_collide.len(), names.join(" "));
         }
         if !self.findings.is_empty() {
             text += &format!("\nFindings ({}):\n", self.findings.len() as u64 + self.findings_beyond_the_list);

@@ -8,6 +8,7 @@ pub mod oauth;
 pub mod people;
 pub mod record;
 pub mod site_user;
+pub mod tokens;
 
 use crate::error::printable;
 use serde::Serialize;

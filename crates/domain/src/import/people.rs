@@ -92,6 +92,10 @@ fn add(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
     if let Some(owner) = cx.store.find_user(&sub)? {
         return Ok(left("sub_taken", format!("the subject {sub} is {} here", owner.username)));
     }
+    // A token whose subject is its client's identifier is the client's own (RFC 9068 §5).
+    if cx.store.find_client(&sub)?.is_some() {
+        return Ok(left("sub_taken", format!("the subject {sub} is the identifier of a client here")));
+    }
     let joined = site.joined.filter(|joined| *joined <= cx.now).unwrap_or(cx.now);
     let blank = User {
         sub,

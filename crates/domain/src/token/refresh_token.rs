@@ -2,6 +2,7 @@
 
 use super::authorization_code::active_user;
 use super::issue::{self, Issued};
+use crate::adopted;
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
@@ -11,22 +12,27 @@ use crate::refresh::{UnverifiedRefreshToken, derive};
 use crate::store::GrantsOf;
 use propusk_protocol::{ErrorCode, Scope};
 
+/// The generation that a refresh token of another server counts as.
+const ADOPTED_GENERATION: i64 = 1;
+
 /// Answers the successor of a refresh token. The current one moves the grant on by a generation; the one before it,
 /// within the retry window, answers the same successor again, so that a lost response costs nobody a login; anything
 /// older is reuse and revokes the grant.
 pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>) -> Result<Issued> {
     let unknown = || unknown(client, presented);
-    let token = UnverifiedRefreshToken::parse(presented).ok_or_else(unknown)?;
-    let grant = cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?;
+    let (grant, generation) = match UnverifiedRefreshToken::parse(presented) {
+        Some(token) => (cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?, token.generation),
+        None => (adopted::refresh_grant(cx.store, presented)?.ok_or_else(unknown)?, ADOPTED_GENERATION),
+    };
     let state = grant.refresh.clone().ok_or_else(unknown)?;
-    if !token.is_genuine(&state.nonce, cx.keys) {
+    if UnverifiedRefreshToken::parse(presented).is_some_and(|token| !token.is_genuine(&state.nonce, cx.keys)) {
         return Err(unknown().into());
     }
     must_belong_to(&grant, client)?;
     must_be_alive(cx, &grant, client)?;
     let user = active_user(cx, &grant, client)?;
     let scope = narrowed(&grant, client, scope)?;
-    let successor = advance(cx, client, &grant, &state, token.generation)?;
+    let successor = advance(cx, client, &grant, &state, generation)?;
     let refresh_token = derive(&grant, &state.nonce, successor, cx.keys)?;
     Ok(issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token)))
 }
