@@ -8,6 +8,7 @@ use propusk_domain::UnixTime;
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::grant::Grant;
 use propusk_domain::records::{Change, ChangeKind};
+use propusk_domain::token::memory::{Learned, Memory};
 use propusk_domain::user::User;
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -89,6 +90,12 @@ impl Caches {
         }
     }
 
+    /// Fills in what a token request has read.
+    pub fn learn(&self, Learned { grant, user }: Learned, began: Epoch) {
+        self.fill(&self.grants, &grant.id, Arc::clone(&grant), began);
+        self.fill(&self.users, &user.sub, Arc::clone(&user), began);
+    }
+
     /// Drops what the changes name.
     pub fn drop_changed(&self, changes: &[Change]) {
         if changes.is_empty() {
@@ -130,6 +137,16 @@ impl Caches {
     /// Whether the one token is on the deny list.
     pub fn is_denied(&self, jti: &str, now: UnixTime) -> bool {
         self.denied.read().unwrap_or_else(PoisonError::into_inner).get(jti).is_some_and(|end| now < *end)
+    }
+}
+
+impl Memory for Caches {
+    fn grant(&self, id: &str) -> Option<Arc<Grant>> {
+        self.are_fresh().then(|| self.grants.find(id)).flatten()
+    }
+
+    fn user(&self, sub: &str) -> Option<Arc<User>> {
+        self.are_fresh().then(|| self.users.find(sub)).flatten()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Grants: the three gates (redeem, rotate, revoke) are one guarded UPDATE each, and the row count decides who won.
 
-use crate::connection::{Both, MultiBackend};
+use crate::connection::{Both, MultiBackend, Sql};
 use crate::error::StorageError;
 use crate::schema::{denied_tokens, grants};
 use crate::transaction::Tx;
@@ -75,33 +75,17 @@ impl Grants for Tx<'_> {
     }
 
     fn redeem_code(&mut self, id: &str, now: UnixTime) -> Stored<bool> {
-        let count = self.run("redeeming a code", |c| {
-            diesel::update(
-                grants::table
-                    .find(id)
-                    .filter(grants::code_digest.is_not_null())
-                    .filter(grants::code_redeemed_at.is_null())
-                    .filter(grants::revoked_at.is_null())
-                    .filter(grants::expires_at.is_null().or(grants::expires_at.gt(now.0))),
-            )
-            .set(grants::code_redeemed_at.eq(now.0))
-            .execute(c)
-        })?;
+        const REDEEM: &str = "UPDATE grants SET code_redeemed_at = ? WHERE id = ? AND code_digest IS NOT NULL AND code_redeemed_at IS NULL \
+                              AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)";
+        let count = self.run("redeeming a code", |c| Sql::<3>::new(REDEEM, [now.0.into(), id.into(), now.0.into()]).execute(c))?;
         Ok(count == 1)
     }
 
     fn advance_refresh(&mut self, id: &str, from: i64, to: i64, now: UnixTime) -> Stored<bool> {
-        let count = self.run("rotating a refresh token", |c| {
-            diesel::update(
-                grants::table
-                    .find(id)
-                    .filter(grants::refresh_generation.eq(from))
-                    .filter(grants::revoked_at.is_null())
-                    .filter(grants::expires_at.is_null().or(grants::expires_at.gt(now.0))),
-            )
-            .set((grants::refresh_generation.eq(to), grants::refresh_rotated_at.eq(now.0)))
-            .execute(c)
-        })?;
+        const ADVANCE: &str = "UPDATE grants SET refresh_generation = ?, refresh_rotated_at = ? WHERE id = ? AND refresh_generation = ? \
+                               AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at > ?)";
+        let values = [to.into(), now.0.into(), id.into(), from.into(), now.0.into()];
+        let count = self.run("rotating a refresh token", |c| Sql::<5>::new(ADVANCE, values).execute(c))?;
         Ok(count == 1)
     }
 

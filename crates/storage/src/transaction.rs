@@ -1,9 +1,10 @@
 //! The store over one open transaction.
 
-use crate::connection::AnyConnection;
+use crate::connection::{AnyConnection, Sql};
 use crate::error::{StorageError, fault, was_rolled_back};
-use crate::schema::{change_counter, changes};
+use crate::schema::changes;
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 use propusk_domain::records::{Change, ChangeKind};
 use propusk_domain::store::Stored;
 use propusk_domain::{Error, Fault};
@@ -94,12 +95,8 @@ impl<'c> Tx<'c> {
             return Ok(());
         }
         let count = i64::try_from(pending.len()).unwrap_or(i64::MAX);
-        let last: i64 = self.run("numbering changes", |c| {
-            diesel::update(change_counter::table.find(1))
-                .set(change_counter::value.eq(change_counter::value + count))
-                .returning(change_counter::value)
-                .get_result(c)
-        })?;
+        const NUMBER: &str = "UPDATE change_counter SET value = value + ? WHERE id = 1 RETURNING value";
+        let last: i64 = self.run("numbering changes", |c| Sql::<1, BigInt>::new(NUMBER, [count.into()]).get_result(c))?;
         for (seq, (kind, id)) in (last - count + 1..).zip(pending) {
             self.run("recording a change", |c| {
                 diesel::insert_into(changes::table)

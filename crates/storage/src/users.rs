@@ -1,6 +1,6 @@
 //! People and their sign-in names.
 
-use crate::connection::{Both, MultiBackend};
+use crate::connection::{Both, MultiBackend, Sql};
 use crate::error::StorageError;
 use crate::schema::{grants, sign_in_names, users};
 use crate::transaction::Tx;
@@ -115,11 +115,9 @@ impl Users for Tx<'_> {
     }
 
     fn guard_user(&mut self, sub: &str, expected_version: i64) -> Stored<bool> {
-        let count = self.run("guarding a person", |c| {
-            let active =
-                users::table.find(sub).filter(users::credential_version.eq(expected_version)).filter(users::state.eq(UserState::Active.as_str()));
-            diesel::update(active).set(users::state.eq(users::state)).execute(c)
-        })?;
+        const GUARD: &str = "UPDATE users SET state = state WHERE sub = ? AND credential_version = ? AND state = ?";
+        let values = [sub.into(), expected_version.into(), UserState::Active.as_str().into()];
+        let count = self.run("guarding a person", |c| Sql::<3>::new(GUARD, values).execute(c))?;
         Ok(count == 1)
     }
 

@@ -4,10 +4,11 @@
 //! so that one fault rolls back alone; all are answered after the COMMIT has returned, and nothing of a batch whose COMMIT failed is
 //! told as done.
 
-use crate::connection::{AnyConnection, Role, Target, connect};
+use crate::connection::{AnyConnection, Role, Sql, Target, connect};
 use crate::error::{StorageError, fault, is_locked};
 use crate::identity::FileIdentity;
 use crate::transaction::{Listener, Tx, announce, attempt, catch};
+use diesel::RunQueryDsl;
 use diesel::connection::SimpleConnection;
 use propusk_domain::records::Change;
 use propusk_domain::{Error, Fault};
@@ -321,7 +322,7 @@ impl Scribe {
         };
         let deadline = Instant::now() + self.patience;
         loop {
-            match connection.batch_execute("BEGIN IMMEDIATE") {
+            match Sql::<0>::new("BEGIN IMMEDIATE", []).execute(connection).map(drop) {
                 Ok(()) => return Ok(()),
                 Err(error) if is_locked(&error) && Instant::now() < deadline => std::thread::sleep(POLL),
                 Err(error) => {
@@ -338,19 +339,23 @@ impl Scribe {
     /// savepoint ends it, and the savepoint's end is where that shows.
     fn run_one(&mut self, job: &mut dyn Job) -> Result<(), Fault> {
         let Some(connection) = &mut self.connection else { return Err(Fault::broken(StorageError::WriterStopped)) };
-        connection.batch_execute("SAVEPOINT job").map_err(|error| fault("setting a savepoint", error))?;
+        Sql::<0>::new("SAVEPOINT job", []).execute(connection).map_err(|error| fault("setting a savepoint", error))?;
         let mut tx = Tx::new(connection);
         let keep = job.run(&mut tx);
         if keep {
             self.changes.append(&mut tx.take_flushed());
         }
-        let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-        connection.batch_execute(end).map_err(|error| fault("ending a savepoint", error))
+        let ended = if keep {
+            Sql::<0>::new("RELEASE job", []).execute(connection).map(drop)
+        } else {
+            connection.batch_execute("ROLLBACK TO job; RELEASE job")
+        };
+        ended.map_err(|error| fault("ending a savepoint", error))
     }
 
     fn commit(&mut self) -> Result<(), Fault> {
         let Some(connection) = &mut self.connection else { return Err(Fault::broken(StorageError::WriterStopped)) };
-        connection.batch_execute("COMMIT").map_err(|error| fault("committing", error))
+        Sql::<0>::new("COMMIT", []).execute(connection).map(drop).map_err(|error| fault("committing", error))
     }
 
     /// Leaves a transaction that was lost. A ROLLBACK may fail because nothing is open any more; the connection is replaced.

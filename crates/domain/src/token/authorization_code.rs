@@ -1,6 +1,8 @@
 //! The authorization code grant (RFC 6749 §4.1.3, RFC 7636 §4.6, RFC 9700 §2.1.1).
 
-use super::issue::{self, Issued};
+use super::Exchanged;
+use super::issue;
+use super::memory::{Learned, Memory};
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
@@ -11,6 +13,7 @@ use crate::store::GrantsOf;
 use crate::user::User;
 use propusk_crypto::digest;
 use propusk_protocol::CodeVerifier;
+use std::sync::Arc;
 
 /// What the client presents.
 #[derive(Debug, Clone, Copy)]
@@ -25,7 +28,7 @@ pub struct Presented<'a> {
 
 /// Redeems a code, once. A stranger's attempt (another client, another binding) is refused and revokes nothing; the
 /// second attempt of the code's own client, however late, revokes everything that hangs on the grant.
-pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<'_>) -> Result<Issued> {
+pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<'_>, memory: &dyn Memory) -> Result<Exchanged> {
     let grant = cx.store.find_grant_by_code(&digest(presented.code))?.ok_or_else(|| unknown_code(client, presented.code))?;
     let code = grant.code.as_ref().ok_or_else(|| unknown_code(client, presented.code))?;
     must_belong_to(&grant, client)?;
@@ -35,7 +38,7 @@ pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<
         return Err(reused(cx, client, &grant)?.into());
     }
     must_be_alive(cx, code, &grant, client)?;
-    let user = active_user(cx, &grant, client)?;
+    let user = active_user(cx, &grant, client, memory)?;
     // The single-use gate: one guarded UPDATE, whose row count names the winner. The loser revokes (RFC 6749 §4.1.2).
     if !cx.store.redeem_code(&grant.id, cx.now)? {
         return Err(reused(cx, client, &grant)?.into());
@@ -47,7 +50,8 @@ pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<
         }
         None => None,
     };
-    Ok(issue::for_grant(cx, client, &grant, &user, &grant.scope, refresh_token))
+    let issued = issue::for_grant(cx, client, &grant, &user, &grant.scope, refresh_token);
+    Ok(Exchanged { issued, learned: Some(Learned { grant: Arc::new(grant), user }) })
 }
 
 fn unknown_code(client: &RegisteredClient, presented: &str) -> Refusal {
@@ -126,7 +130,7 @@ fn must_be_alive(cx: &Cx<'_>, code: &Code, grant: &Grant, client: &RegisteredCli
 }
 
 /// The person behind a grant, while active.
-pub(super) fn active_user(cx: &mut Cx<'_>, grant: &Grant, client: &RegisteredClient) -> Result<User> {
+pub(super) fn active_user(cx: &mut Cx<'_>, grant: &Grant, client: &RegisteredClient, memory: &dyn Memory) -> Result<Arc<User>> {
     let sub = grant.sub.as_deref().unwrap_or_default();
     let refuse = || {
         Refusal::invalid_grant("The grant is not valid any more", Cause::UserDisabled)
@@ -134,7 +138,10 @@ pub(super) fn active_user(cx: &mut Cx<'_>, grant: &Grant, client: &RegisteredCli
             .expected("an active account")
             .received("a disabled or removed account")
     };
-    let user = cx.store.find_user(sub)?.ok_or_else(refuse)?;
+    if let Some(user) = memory.user(sub).filter(|user| user.is_active()) {
+        return Ok(user);
+    }
+    let user = Arc::new(cx.store.find_user(sub)?.ok_or_else(refuse)?);
     if user.is_active() { Ok(user) } else { Err(refuse().fix(format!("propusk user enable {}", user.username)).into()) }
 }
 

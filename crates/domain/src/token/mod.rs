@@ -3,6 +3,7 @@
 pub mod authorization_code;
 pub mod client_credentials;
 pub mod issue;
+pub mod memory;
 pub mod refresh_token;
 
 use crate::authorize::granted;
@@ -11,19 +12,33 @@ use crate::client::{Client, GrantType, RegisteredClient};
 use crate::context::Cx;
 use crate::error::{Refusal, Result};
 use issue::Issued;
+use memory::{Learned, Memory};
 use propusk_protocol::{ErrorCode, TokenRequest};
 
+/// Tokens, and what was read for them.
+#[derive(Debug, Clone)]
+pub struct Exchanged {
+    /// The tokens.
+    pub issued: Issued,
+    /// The grant and the person behind them; `None` when nothing new was read.
+    pub learned: Option<Learned>,
+}
+
 /// Runs a grant that needs the database, in one write transaction. The client has authenticated.
-pub fn exchange(cx: &mut Cx<'_>, client: &RegisteredClient, request: &TokenRequest) -> Result<Issued> {
+pub fn exchange(cx: &mut Cx<'_>, client: &RegisteredClient, request: &TokenRequest, memory: &dyn Memory) -> Result<Exchanged> {
     allow_grant(&client.client, request)?;
     match request {
         TokenRequest::AuthorizationCode { code, redirect_uri, code_verifier } => authorization_code::redeem(
             cx,
             client,
             &authorization_code::Presented { code, redirect_uri: redirect_uri.as_deref(), verifier: code_verifier.as_ref() },
+            memory,
         ),
-        TokenRequest::RefreshToken { refresh_token, scope } => refresh_token::rotate(cx, client, refresh_token, scope.as_ref()),
-        TokenRequest::ClientCredentials { scope } => client_credentials::issue(client, scope.as_ref(), cx.rng, cx.now, cx.policy),
+        TokenRequest::RefreshToken { refresh_token, scope } => refresh_token::rotate(cx, client, refresh_token, scope.as_ref(), memory),
+        TokenRequest::ClientCredentials { scope } => {
+            let issued = client_credentials::issue(client, scope.as_ref(), cx.rng, cx.now, cx.policy)?;
+            Ok(Exchanged { issued, learned: None })
+        }
     }
 }
 

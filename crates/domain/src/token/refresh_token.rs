@@ -1,7 +1,9 @@
 //! The refresh token grant (RFC 6749 §6) with rotation, reuse detection and safe retry (RFC 9700 §4.14.2).
 
+use super::Exchanged;
 use super::authorization_code::active_user;
-use super::issue::{self, Issued};
+use super::issue;
+use super::memory::{Learned, Memory};
 use crate::adopted;
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
@@ -11,6 +13,7 @@ use crate::grant::{Grant, Refresh, Revocation};
 use crate::refresh::{UnverifiedRefreshToken, derive};
 use crate::store::GrantsOf;
 use propusk_protocol::{ErrorCode, Scope};
+use std::sync::Arc;
 
 /// The generation that a refresh token of another server counts as.
 const ADOPTED_GENERATION: i64 = 1;
@@ -18,10 +21,15 @@ const ADOPTED_GENERATION: i64 = 1;
 /// Answers the successor of a refresh token. The current one moves the grant on by a generation; the one before it,
 /// within the retry window, answers the same successor again, so that a lost response costs nobody a login; anything
 /// older is reuse and revokes the grant.
-pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>) -> Result<Issued> {
+pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>, memory: &dyn Memory) -> Result<Exchanged> {
     let unknown = || unknown(client, presented);
     let (grant, generation) = match UnverifiedRefreshToken::parse(presented) {
-        Some(token) => (cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?, token.generation),
+        Some(token) => {
+            if let Some(exchanged) = in_one_step(cx, client, &token, scope, memory)? {
+                return Ok(exchanged);
+            }
+            (cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?, token.generation)
+        }
         None => (adopted::refresh_grant(cx.store, presented)?.ok_or_else(unknown)?, ADOPTED_GENERATION),
     };
     let state = grant.refresh.clone().ok_or_else(unknown)?;
@@ -30,11 +38,40 @@ pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope
     }
     must_belong_to(&grant, client)?;
     must_be_alive(cx, &grant, client)?;
-    let user = active_user(cx, &grant, client)?;
+    let user = active_user(cx, &grant, client, memory)?;
     let scope = narrowed(&grant, client, scope)?;
     let successor = advance(cx, client, &grant, &state, generation)?;
     let refresh_token = derive(&grant, &state.nonce, successor, cx.keys)?;
-    Ok(issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token)))
+    let issued = issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token));
+    Ok(Exchanged { issued, learned: Some(Learned { grant: Arc::new(grant), user }) })
+}
+
+/// With grant and person in memory, the ordinary rotation is one guarded UPDATE: the generation that the token names must be the current
+/// one of a grant that lives. Whatever is not ordinary answers `None`, and is read and judged.
+fn in_one_step(
+    cx: &mut Cx<'_>,
+    client: &RegisteredClient,
+    token: &UnverifiedRefreshToken<'_>,
+    scope: Option<&Scope>,
+    memory: &dyn Memory,
+) -> Result<Option<Exchanged>> {
+    let Some(grant) = memory.grant(token.grant_id) else { return Ok(None) };
+    let Some(user) = grant.sub.as_deref().and_then(|sub| memory.user(sub)) else { return Ok(None) };
+    let Some(nonce) = grant.refresh.as_ref().map(|state| &state.nonce) else { return Ok(None) };
+    let ordinary = token.is_genuine(nonce, cx.keys) && grant.client_id == client.id() && grant.is_alive(cx.now) && user.is_active();
+    let (true, Ok(scope)) = (ordinary, narrowed(&grant, client, scope)) else { return Ok(None) };
+    let successor = token.generation + 1;
+    if !cx.store.advance_refresh(&grant.id, token.generation, successor, cx.now)? {
+        return Ok(None);
+    }
+    rotated(cx, client, &grant, successor)?;
+    let refresh_token = derive(&grant, nonce, successor, cx.keys)?;
+    Ok(Some(Exchanged { issued: issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token)), learned: None }))
+}
+
+fn rotated(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, generation: i64) -> Result<()> {
+    let event = Audit::of("refresh_issued").client(client.id()).grant(&grant.id).detail(format!("generation {generation}"));
+    Ok(cx.audit(with_sub(event, grant))?)
 }
 
 fn unknown(client: &RegisteredClient, presented: &str) -> Refusal {
@@ -88,8 +125,7 @@ fn advance(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Re
     // A genuine token ahead of the row means a restored backup: it moves the row forward like the current one.
     if presented >= state.generation {
         if cx.store.advance_refresh(&grant.id, state.generation, presented + 1, cx.now)? {
-            let event = Audit::of("refresh_issued").client(client.id()).grant(&grant.id).detail(format!("generation {}", presented + 1));
-            cx.audit(with_sub(event, grant))?;
+            rotated(cx, client, grant, presented + 1)?;
             return Ok(presented + 1);
         }
         // Somebody else has moved it in this moment; what holds for a retry holds here.

@@ -5,9 +5,10 @@ use crate::extract::form::Form;
 use crate::state::AppState;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::token::{allow_grant, client_credentials, exchange};
+use propusk_domain::token::{Exchanged, allow_grant, client_credentials, exchange};
 use propusk_domain::{Refusal, Result, UnixTime};
 use propusk_protocol::{TokenRequest, TokenResponse};
+use std::sync::Arc;
 
 /// Exchanges a grant for tokens.
 pub(crate) async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
@@ -27,7 +28,12 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime)
         state.client_token_issued(client.id());
         client_credentials::issue(&client, scope.as_ref(), &state.rng, now, &state.policy)?
     } else {
-        state.write(now, move |cx| exchange(cx, &client, &wanted)).await?
+        let (memory, began) = (Arc::clone(&state.caches), state.caches.epoch());
+        let Exchanged { issued, learned } = state.write(now, move |cx| exchange(cx, &client, &wanted, &*memory)).await?;
+        if let Some(learned) = learned {
+            state.caches.learn(learned, began);
+        }
+        issued
     };
     state.metrics.token(grant_type);
     Ok(issued.sign(&state.keys().ring)?)

@@ -1,15 +1,15 @@
 //! In the database: survives restarts and serves several replicas without anything else running.
 
-use crate::connection::Both;
+use crate::connection::{Both, Sql};
 use crate::database::Database;
 use crate::error::StorageError;
 use crate::schema::ephemeral;
 use crate::transaction::Tx;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
-use diesel::dsl::case_when;
 use diesel::prelude::*;
 use diesel::query_dsl::methods::FilterDsl;
+use diesel::sql_types::BigInt;
 use diesel::upsert::excluded;
 use propusk_domain::ephemeral::Ephemeral;
 use propusk_domain::store::Stored;
@@ -39,17 +39,11 @@ fn decode(key: &str, value: &str) -> Result<Vec<u8>, Fault> {
 
 /// Adds to a counter that keeps the expiry of its first count.
 fn add(tx: &mut Tx<'_>, key: &str, by: i64, lifetime: i64, now: UnixTime) -> Stored<i64> {
-    let expires_at = now.plus(lifetime).0;
-    let row = (ephemeral::key.eq(key), ephemeral::value.eq(""), ephemeral::number.eq(by), ephemeral::expires_at.eq(expires_at));
-    let live = ephemeral::expires_at.gt(now.0);
-    let newer = (
-        ephemeral::number.eq(case_when(live, ephemeral::number + excluded(ephemeral::number)).otherwise(excluded(ephemeral::number))),
-        ephemeral::expires_at.eq(case_when(live, ephemeral::expires_at).otherwise(excluded(ephemeral::expires_at))),
-    );
-    tx.run("counting", |c| {
-        let upsert = diesel::insert_into(ephemeral::table).values(row).on_conflict(ephemeral::key).do_update().set(newer);
-        Both(upsert.returning(ephemeral::number)).get_result(c)
-    })
+    const ADD: &str = "INSERT INTO ephemeral (key, value, number, expires_at) VALUES (?, '', ?, ?) ON CONFLICT (key) DO UPDATE SET \
+                       number = CASE WHEN ephemeral.expires_at > ? THEN ephemeral.number + excluded.number ELSE excluded.number END, \
+                       expires_at = CASE WHEN ephemeral.expires_at > ? THEN ephemeral.expires_at ELSE excluded.expires_at END RETURNING number";
+    let values = [key.into(), by.into(), now.plus(lifetime).0.into(), now.0.into(), now.0.into()];
+    tx.run("counting", |c| Sql::<5, BigInt>::new(ADD, values).get_result(c))
 }
 
 impl Ephemeral for SqlEphemeral {
