@@ -1,8 +1,10 @@
 //! Taking over a Django site: the built binary on the database of a running server, and fixtures made by the real Django.
 
 mod chat;
+mod compat;
 mod people;
 mod records;
+mod simplejwt;
 mod tokens;
 
 use propusk_domain::user::{User, name_key};

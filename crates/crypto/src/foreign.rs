@@ -61,16 +61,8 @@ pub enum Scheme {
 
 impl Scheme {
     /// Every scheme.
-    pub const ALL: [Self; 8] = [
-        Self::Pbkdf2Sha256,
-        Self::Pbkdf2Sha1,
-        Self::Argon2,
-        Self::BcryptSha256,
-        Self::Bcrypt,
-        Self::Scrypt,
-        Self::WrappedMd5,
-        Self::WrappedSha1,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Pbkdf2Sha256, Self::Pbkdf2Sha1, Self::Argon2, Self::BcryptSha256, Self::Bcrypt, Self::Scrypt, Self::WrappedMd5, Self::WrappedSha1];
 
     /// What the stored text begins with, up to the first `$`.
     pub const fn as_str(self) -> &'static str {
@@ -94,12 +86,27 @@ pub struct ForeignHash {
 }
 
 enum Form {
-    Pbkdf2 { rounds: NonZeroU32, salt: String, hash: Vec<u8> },
+    Pbkdf2 {
+        rounds: NonZeroU32,
+        salt: String,
+        hash: Vec<u8>,
+    },
     Argon2(ForeignArgon2),
-    Bcrypt { cost: u32, hash: String },
-    Scrypt { params: scrypt::Params, cost: String, salt: String, hash: Vec<u8> },
+    Bcrypt {
+        cost: u32,
+        hash: String,
+    },
+    Scrypt {
+        params: scrypt::Params,
+        cost: String,
+        salt: String,
+        hash: Vec<u8>,
+    },
     /// The hash inside is checked by Argon2id of this server: the salt of the weak hash, and a PHC string.
-    Wrapped { salt: String, phc: String },
+    Wrapped {
+        salt: String,
+        phc: String,
+    },
 }
 
 struct ForeignArgon2 {

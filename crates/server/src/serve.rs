@@ -149,14 +149,15 @@ fn open_ephemeral(instance: &Instance) -> Result<Arc<dyn Ephemeral>, Fault> {
 fn public_server(state: &AppState, listener: TcpListener) -> Result<Server, ServeError> {
     let data = Data::new(state.clone());
     let base = state.settings.issuer_path().to_owned();
+    let compat = state.settings.compat.clone();
     let http = &state.settings.http;
     let server = HttpServer::new(move || {
-        let base = base.clone();
+        let (base, compat) = (base.clone(), compat.clone());
         App::new()
             .app_data(data.clone())
             .wrap(from_fn(shell::around))
             .wrap(NormalizePath::trim())
-            .configure(move |config| routes::configure(config, &base))
+            .configure(move |config| routes::configure(config, &base, &compat))
     })
     .workers(http.worker_count())
     .worker_max_blocking_threads(blocking_threads(state))

@@ -4,6 +4,7 @@
 //! the path of its key, and a key that nothing reads is one of them: a misspelt limit must not be a limit that is silently absent.
 //! `deploy/propusk.toml` lists every key with its default.
 
+mod compat;
 mod database;
 mod duration;
 mod http;
@@ -25,6 +26,7 @@ use propusk_domain::store::Retention;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use compat::{CompatSettings, SimpleJwtSettings};
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
@@ -76,6 +78,8 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// `[outbound]`
     pub outbound: OutboundSettings,
+    /// `[compat]`
+    pub compat: CompatSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
 }
@@ -239,6 +243,7 @@ impl Settings {
             log: root.section("log", LogSettings::read),
             metrics: root.section("metrics", MetricsSettings::read),
             outbound: root.section("outbound", OutboundSettings::read),
+            compat: root.section("compat", CompatSettings::read),
             retention: root.section("retention", RetentionSettings::read),
         }
     }

@@ -186,10 +186,8 @@ impl SiteDatabase {
                 let mut after = i64::MIN;
                 loop {
                     // Page by page, because a site whose journal is not a WAL cannot write while somebody reads.
-                    let rows: Vec<NumberedRow> = diesel::sql_query(&select)
-                        .bind::<BigInt, _>(after)
-                        .load(c)
-                        .map_err(|error| fault("reading the site", error))?;
+                    let rows: Vec<NumberedRow> =
+                        diesel::sql_query(&select).bind::<BigInt, _>(after).load(c).map_err(|error| fault("reading the site", error))?;
                     let Some(last) = rows.last() else { break };
                     after = last.number;
                     rows.into_iter().try_for_each(|row| hear(row.body))?;

@@ -3,8 +3,8 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    adopted_tokens, audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, imported_users, refusals, role_maps, roles, sealed_keys,
-    sessions, sign_in_names, users,
+    adopted_tokens, audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, imported_users, refusals,
+    role_maps, roles, sealed_keys, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;

@@ -6,10 +6,7 @@ use propusk_tests::rocketchat::{Config, Login, LoginStyle, Profile, RocketChat, 
 use propusk_tests::server::{Backend, TestServer};
 use serde_json::{Map, Value, json};
 
-propusk_tests::on_each_backend![
-    the_chat_finds_the_account_that_the_old_site_made,
-    with_new_subjects_the_report_names_the_accounts_that_collide,
-];
+propusk_tests::on_each_backend![the_chat_finds_the_account_that_the_old_site_made, with_new_subjects_the_report_names_the_accounts_that_collide,];
 
 const CHAT: &str = "https://chat.example.org";
 

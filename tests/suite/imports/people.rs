@@ -101,11 +101,7 @@ fn a_second_run_changes_nothing_and_a_third_only_what_was_not_changed_here(backe
 
 fn a_dry_run_writes_nothing_and_shows_the_usernames_for_the_chat(backend: Backend) {
     let server = TestServer::start(backend);
-    let file = dump(&[
-        user_record(json!(1), "Анна", json!({})),
-        user_record(json!(2), "Anna", json!({})),
-        user_record(json!(3), "Аннa", json!({})),
-    ]);
+    let file = dump(&[user_record(json!(1), "Анна", json!({})), user_record(json!(2), "Anna", json!({})), user_record(json!(3), "Аннa", json!({}))]);
     let answer = import(&server, file.path(), &["--dry-run"]);
     assert_eq!(answer.code, 3);
     // The exact name keeps itself, whoever comes first.
@@ -233,7 +229,8 @@ fn a_postgresql_database_of_the_site_is_read() {
     // A URL with a password does not belong on the command line.
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), format!("{}\n", database.url)).unwrap();
-    let arguments = ["import", "django", "--database-file", file.path().to_str().unwrap(), "--role-map", "group:Editors=moderator", "--emails-verified"];
+    let arguments =
+        ["import", "django", "--database-file", file.path().to_str().unwrap(), "--role-map", "group:Editors=moderator", "--emails-verified"];
     let answer = propusk(&server, &arguments);
     assert_eq!(answer.code, 0, "{}", answer.stdout);
     let anna = person(&server, "anna@example.org").unwrap();

@@ -146,7 +146,9 @@ mod tests {
     fn records_are_cut_out_of_arrays_and_lines() {
         let first = Element::Record(r#"{"a": "}\"{", "b": [{}]}"#.to_owned());
         let second = Element::Record("{}".to_owned());
-        for dump in [r#"[{"a": "}\"{", "b": [{}]}, {}]"#, "\u{feff} [\n{\"a\": \"}\\\"{\", \"b\": [{}]},{} ] \n", "{\"a\": \"}\\\"{\", \"b\": [{}]}\n{}\n"] {
+        for dump in
+            [r#"[{"a": "}\"{", "b": [{}]}, {}]"#, "\u{feff} [\n{\"a\": \"}\\\"{\", \"b\": [{}]},{} ] \n", "{\"a\": \"}\\\"{\", \"b\": [{}]}\n{}\n"]
+        {
             let found = all(dump.as_bytes()).unwrap();
             assert_eq!(found, [Element::Record(r#"{"a": "}\"{", "b": [{}]}"#.to_owned()), Element::Record("{}".to_owned())], "{dump}");
             assert_eq!((&found[0], &found[1]), (&first, &second));

@@ -114,7 +114,8 @@ impl Django {
         let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
         let hasher = house::hasher(&instance)?;
-        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry_run: self.dry_run, scope_map };
+        let mut run =
+            Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry_run: self.dry_run, scope_map };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;
         run.take_oauth(&mut source)?;
@@ -164,7 +165,9 @@ fn user_model(survey: &Survey, named: Option<&str>) -> Result<String, Failure> {
         (Some(named), _) => {
             let named = named.to_lowercase();
             let found = models.iter().find(|model| **model == named || **model == named.replace('.', "_"));
-            found.map(|model| (*model).to_owned()).ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
+            found
+                .map(|model| (*model).to_owned())
+                .ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
         }
         (None, [model]) => Ok((*model).to_owned()),
         (None, []) => Err(Failure::Failed("no model has the columns of a user: password, is_active, and username or email".to_owned())),

@@ -4,10 +4,10 @@ use super::Run;
 use super::source::{Kind, Source};
 use crate::failure::Failure;
 use propusk_crypto::SecretHash;
+use propusk_domain::Cx;
 use propusk_domain::import::oauth::{SiteApplication, SiteSecret, register};
 use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt, mapped_scope};
 use propusk_domain::import::{Finding, Outcome};
-use propusk_domain::Cx;
 use std::collections::{BTreeSet, HashMap};
 
 /// Rows of one write transaction.
@@ -167,7 +167,10 @@ impl Run {
         let adopted = if dry { self.instance.read(work) } else { self.instance.write(work) }?;
         for Adopted { access, refresh } in adopted {
             // Both stay behind for the same reason, which is told once.
-            let reason = [&access, &refresh].into_iter().flatten().find_map(|outcome| if let Outcome::Left(finding) = outcome { Some(finding.clone()) } else { None });
+            let reason = [&access, &refresh]
+                .into_iter()
+                .flatten()
+                .find_map(|outcome| if let Outcome::Left(finding) = outcome { Some(finding.clone()) } else { None });
             if let Some(outcome) = &access {
                 self.summary.access_tokens.count(outcome);
             }

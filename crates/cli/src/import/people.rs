@@ -4,10 +4,10 @@ use super::Run;
 use super::source::{Item, Kind, Source};
 use crate::failure::Failure;
 use propusk_crypto::{ForeignHash, Judged};
+use propusk_domain::Cx;
 use propusk_domain::import::people::{Naming, settle_name, take};
 use propusk_domain::import::{Finding, Outcome, Prepared, SiteUser, SubChoice};
 use propusk_domain::user::name_key;
-use propusk_domain::Cx;
 
 /// Rows of one write transaction, so that a sign-in never waits for the import.
 const BATCH: usize = 200;

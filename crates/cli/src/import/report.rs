@@ -84,12 +84,8 @@ impl Summary {
     }
 
     fn human(&self) -> String {
-        let kinds = [
-            ("users", &self.users),
-            ("clients", &self.clients),
-            ("access tokens", &self.access_tokens),
-            ("refresh tokens", &self.refresh_tokens),
-        ];
+        let kinds =
+            [("users", &self.users), ("clients", &self.clients), ("access tokens", &self.access_tokens), ("refresh tokens", &self.refresh_tokens)];
         let number = |count: u64| count.to_string();
         let rows = kinds.map(|(name, counts)| {
             [name.to_owned(), number(counts.read), number(counts.added), number(counts.changed), number(counts.unchanged), number(counts.left_out)]

@@ -108,7 +108,17 @@ fn what_is_no_hash_is_refused_and_what_is_no_password_is_none() {
         assert_eq!(judge(unusable), Judged::Unusable);
     }
     let long = format!("pbkdf2_sha256$1$salt${}", "A".repeat(10_000_000));
-    for refused in ["plain", "crypt$$ab12", "pbkdf2_sha256$1$salt", "pbkdf2_sha256$x$salt$AA==", "argon2$argon2id$v=19", "scrypt$2", "bcrypt$$2b", "$2b$12$x", &long] {
+    for refused in [
+        "plain",
+        "crypt$$ab12",
+        "pbkdf2_sha256$1$salt",
+        "pbkdf2_sha256$x$salt$AA==",
+        "argon2$argon2id$v=19",
+        "scrypt$2",
+        "bcrypt$$2b",
+        "$2b$12$x",
+        &long,
+    ] {
         assert!(matches!(judge(refused), Judged::Refused(_)), "{}", &refused[..refused.len().min(40)]);
     }
     // A text that pretends to be wrapped already is not taken from outside.

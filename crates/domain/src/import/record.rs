@@ -66,12 +66,6 @@ impl Record {
         let Some(Value::Array(values)) = self.value(name) else { return Vec::new() };
         values.iter().filter_map(|value| value.as_array().map_or_else(|| key_text(value), |natural| natural.first().and_then(key_text))).collect()
     }
-
-    /// Whether it has the shape of a user: a password, a flag that it is active, and something to sign in with.
-    pub fn is_user_shaped(&self) -> bool {
-        let has = |name: &str| self.fields.contains_key(name);
-        has("password") && has("is_active") && (has("username") || has("email"))
-    }
 }
 
 /// A key as text: a number, a text, a UUID.
@@ -135,9 +129,13 @@ mod tests {
     #[test]
     fn moments_are_read_in_the_forms_of_a_dump_and_of_both_databases() {
         let noon = Some(UnixTime(1_795_176_000));
-        for text in
-            ["2026-11-20T12:00:00Z", "2026-11-20T12:00:00.999Z", "2026-11-20 12:00:00.123456", "2026-11-20T15:00:00+03:00", "2026-11-20 08:30:00-03:30"]
-        {
+        for text in [
+            "2026-11-20T12:00:00Z",
+            "2026-11-20T12:00:00.999Z",
+            "2026-11-20 12:00:00.123456",
+            "2026-11-20T15:00:00+03:00",
+            "2026-11-20 08:30:00-03:30",
+        ] {
             assert_eq!(parse_time(text), noon, "{text}");
         }
         for text in ["", "yesterday", "2026-11-20", "2026-13-01T00:00:00Z", "2026-11-20T25:00:00Z", "2026-11-20T12:00Z"] {
@@ -147,7 +145,8 @@ mod tests {
 
     #[test]
     fn a_record_answers_by_the_names_of_a_dump_and_of_a_database() {
-        let record = Record::parse(r#"{"model":"Auth.User","pk":7,"fields":{"user_id":5,"is_active":1,"groups":[1,["editors"]],"email":null}}"#).unwrap();
+        let record =
+            Record::parse(r#"{"model":"Auth.User","pk":7,"fields":{"user_id":5,"is_active":1,"groups":[1,["editors"]],"email":null}}"#).unwrap();
         assert_eq!((record.model.as_str(), record.key.as_str()), ("auth.user", "7"));
         assert_eq!(record.reference("user").as_deref(), Some("5"));
         assert_eq!(record.flag("is_active"), Some(true));

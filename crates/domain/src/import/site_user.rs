@@ -5,8 +5,8 @@ use super::record::Record;
 use crate::error::Fault;
 use crate::time::UnixTime;
 use crate::user::{MAX_SIGN_IN_NAME, is_valid_sign_in_name};
-use propusk_crypto::{Judged, digest};
 use propusk_crypto::foreign::judge;
+use propusk_crypto::{Judged, digest};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -92,7 +92,8 @@ impl SiteUser {
         if record.key.is_empty() {
             return Err(left_out("no_key", "the record has no primary key: dump without --natural-primary"));
         }
-        let name = record.trimmed("username").or_else(|| record.trimmed("email")).ok_or_else(|| left_out("no_name", "there is no name to sign in with"))?;
+        let name =
+            record.trimmed("username").or_else(|| record.trimmed("email")).ok_or_else(|| left_out("no_name", "there is no name to sign in with"))?;
         if !is_valid_sign_in_name(name) {
             return Err(left_out("bad_name", &format!("a name has 1 to {MAX_SIGN_IN_NAME} printable characters")).named(name));
         }

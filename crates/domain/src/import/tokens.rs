@@ -124,7 +124,10 @@ pub struct Adopted {
 
 /// Adopts a token: it hangs on a grant of its own, which logout everywhere, a disabled account and a revocation end.
 pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
-    let all = |outcome: Outcome| Adopted { access: token.access.as_ref().map(|_| outcome.clone()), refresh: token.refresh.as_ref().map(|_| outcome.clone()) };
+    let all = |outcome: Outcome| Adopted {
+        access: token.access.as_ref().map(|_| outcome.clone()),
+        refresh: token.refresh.as_ref().map(|_| outcome.clone()),
+    };
     let left = |slug, detail: &str| Ok(all(Outcome::Left(Finding::left_out(slug, &token.model, &token.key, detail).named(&token.client_id))));
     let Some(client) = cx.store.find_client(&token.client_id)? else {
         // A dry run registers nothing, so there is nothing to ask.
@@ -153,7 +156,8 @@ pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
         make_grant(cx, token, refresh, &client, &user, &grant_id)?;
     }
     write_tokens(cx, token, refresh, &grant_id)?;
-    let refused = || Finding::left_out("grant_not_taken", &token.model, &token.key, "the client does not refresh tokens here").named(&token.client_id);
+    let refused =
+        || Finding::left_out("grant_not_taken", &token.model, &token.key, "the client does not refresh tokens here").named(&token.client_id);
     let refreshed = token.refresh.as_ref().map(|_| if refresh.is_some() { Outcome::Added } else { Outcome::Left(refused()) });
     Ok(Adopted { access: token.access.as_ref().map(|_| Outcome::Added), refresh: refreshed })
 }

@@ -23,10 +23,8 @@ pub(super) async fn upgraded(
     now: UnixTime,
 ) -> Result<Arc<RegisteredClient>> {
     let live = || client.client.secrets.iter().filter(|secret| secret.is_live(now));
-    let foreign: Vec<(String, String)> = live()
-        .filter(|secret| is_foreign(secret.hash.as_str()))
-        .map(|secret| (secret.id.clone(), secret.hash.as_str().to_owned()))
-        .collect();
+    let foreign: Vec<(String, String)> =
+        live().filter(|secret| is_foreign(secret.hash.as_str())).map(|secret| (secret.id.clone(), secret.hash.as_str().to_owned())).collect();
     let presented = presented(credentials);
     if foreign.is_empty() || client.client.disabled || presented.iter().any(|secret| live().any(|known| known.hash.matches(secret))) {
         return Ok(client);

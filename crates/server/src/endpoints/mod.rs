@@ -34,6 +34,6 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
 }
 
 /// A successful answer that must never be stored; RFC 6749 §5.1 asks for `Pragma` beside the `Cache-Control` of every answer.
-fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
+pub(crate) fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header(("pragma", "no-cache")).json(body)
 }

@@ -26,13 +26,20 @@ pub(crate) async fn of_client(state: Data<AppState>, request: HttpRequest, path:
 
 async fn answer(state: &AppState, request: &HttpRequest, form: Form, path_client: Option<String>) -> HttpResponse {
     let now = state.now();
-    match run(state, request, form, path_client.as_deref(), now).await {
+    match claims_of(state, request, form, path_client.as_deref(), now).await {
         Ok(claims) => fresh_json(&claims),
         Err(error) => state.report("userinfo", error, now).bearer(),
     }
 }
 
-async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: Option<&str>, now: UnixTime) -> Result<Map<String, Value>> {
+/// What userinfo says about whoever the request's token stands for.
+pub(crate) async fn claims_of(
+    state: &AppState,
+    request: &HttpRequest,
+    form: Form,
+    path_client: Option<&str>,
+    now: UnixTime,
+) -> Result<Map<String, Value>> {
     let query = query(request)?;
     // The body of a GET means nothing, whatever it calls itself (RFC 9110 §9.3.1).
     let body = if request.method() == Method::POST { Some(form.0?) } else { None };
