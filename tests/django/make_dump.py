@@ -15,8 +15,6 @@ from datetime import datetime, timedelta, timezone
 import django
 from django.conf import settings
 
-sys.path.insert(0, __file__.rsplit("/", 1)[0])
-
 LIVE = datetime(2099, 1, 1, tzinfo=timezone.utc)
 OVER = datetime(2026, 1, 1, tzinfo=timezone.utc)
 JOINED = datetime(2020, 2, 29, 12, tzinfo=timezone.utc)
@@ -132,4 +130,5 @@ def main():
     call_command("dumpdata", *labels, indent=1, output=target, verbosity=0)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ mod client;
 mod client_set;
 mod config;
 mod explain;
+mod export;
 mod failure;
 mod house;
 mod import;
@@ -82,6 +83,8 @@ enum Command {
     Audit(audit::Audit),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// Write everybody and every client into a file
+    Export(export::Export),
     /// Take over another site: django
     #[command(subcommand)]
     Import(import::Import),
@@ -114,6 +117,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Explain(verb) => verb.run(config),
         Command::Audit(verb) => verb.run(config),
         Command::Apply(verb) => verb.run(config),
+        Command::Export(verb) => verb.run(config),
         Command::Import(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }

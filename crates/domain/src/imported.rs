@@ -61,6 +61,8 @@ pub struct AdoptedToken {
 pub trait Imports {
     /// By the primary key at the site.
     fn find_imported_user(&mut self, site_key: &str) -> Stored<Option<ImportedUser>>;
+    /// By the person here.
+    fn find_imported_by_sub(&mut self, sub: &str) -> Stored<Option<ImportedUser>>;
     /// Replaces what was there under the same key.
     fn put_imported_user(&mut self, row: &ImportedUser) -> Stored<()>;
     /// Scheme and parameters of most imported hashes that remain; `None` when none does.

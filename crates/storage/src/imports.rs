@@ -27,13 +27,14 @@ impl Imports for Tx<'_> {
     fn find_imported_user(&mut self, site_key: &str) -> Stored<Option<ImportedUser>> {
         let row: Option<ImportedRow> =
             self.run("finding an imported person", |c| imported_users::table.find(site_key).select(ImportedRow::as_select()).first(c).optional())?;
-        Ok(row.map(|row| ImportedUser {
-            site_key: row.site_key,
-            sub: row.sub,
-            source_digest: row.source_digest,
-            local_digest: row.local_digest,
-            cost: row.cost,
-        }))
+        Ok(row.map(ImportedUser::from))
+    }
+
+    fn find_imported_by_sub(&mut self, sub: &str) -> Stored<Option<ImportedUser>> {
+        let row: Option<ImportedRow> = self.run("finding where a person came from", |c| {
+            imported_users::table.filter(imported_users::sub.eq(sub)).select(ImportedRow::as_select()).first(c).optional()
+        })?;
+        Ok(row.map(ImportedUser::from))
     }
 
     fn put_imported_user(&mut self, row: &ImportedUser) -> Stored<()> {
@@ -90,6 +91,12 @@ impl Imports for Tx<'_> {
             self.changed(ChangeKind::Client, client_id);
         }
         Ok(count == 1)
+    }
+}
+
+impl From<ImportedRow> for ImportedUser {
+    fn from(row: ImportedRow) -> Self {
+        Self { site_key: row.site_key, sub: row.sub, source_digest: row.source_digest, local_digest: row.local_digest, cost: row.cost }
     }
 }
 
