@@ -2,6 +2,7 @@
 
 mod chat;
 mod compat;
+mod export;
 mod people;
 mod records;
 mod simplejwt;

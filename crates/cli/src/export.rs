@@ -96,8 +96,7 @@ impl Export {
     }
 
     fn whole(&self, instance: &Instance, out: &mut Output) -> Result<Counts, Failure> {
-        let (roles, maps, clients) =
-            instance.read(|cx| Ok((cx.store.list_roles()?, cx.store.list_role_maps()?, cx.store.list_clients()?)))?;
+        let (roles, maps, clients) = instance.read(|cx| Ok((cx.store.list_roles()?, cx.store.list_role_maps()?, cx.store.list_clients()?)))?;
         out.text("{\n\"propusk_export\": 1");
         let members = [
             ("exported_at", json!(instance.clock.now())),
