@@ -39,7 +39,6 @@ pub(super) fn fixture(name: &str) -> PathBuf {
 }
 
 /// Runs the binary on the installation of a server.
-#[expect(clippy::disallowed_methods, reason = "the binary under test is named by its place")]
 pub(super) fn propusk(server: &TestServer, arguments: &[&str]) -> Answer {
     let own = std::env::current_exe().unwrap();
     let binary = own.parent().and_then(Path::parent).unwrap().join("propusk");
@@ -87,7 +86,6 @@ pub(super) fn dump(records: &[Value]) -> tempfile::NamedTempFile {
 }
 
 /// The same as [`propusk`] with the largest resident size in KiB that the process had, read from /proc while it runs.
-#[expect(clippy::disallowed_methods, reason = "the binary under test is named by its place")]
 pub(super) fn measured(server: &TestServer, arguments: &[&str]) -> (Answer, u64) {
     let own = std::env::current_exe().unwrap();
     let binary = own.parent().and_then(Path::parent).unwrap().join("propusk");

@@ -92,7 +92,7 @@ impl Metrics {
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
         let hashes = Family::default();
         registry.register("password_hashes_computed", "Password hashes computed by scheme, those against nobody included", Family::clone(&hashes));
-        Self { hashes, registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting }
+        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting, hashes }
     }
 
     /// Counts a request.

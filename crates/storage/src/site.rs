@@ -51,9 +51,9 @@ pub struct Membership {
 #[derive(QueryableByName)]
 struct Column {
     #[diesel(sql_type = Text)]
-    table_name: String,
+    owner: String,
     #[diesel(sql_type = Text)]
-    column_name: String,
+    name: String,
     #[diesel(sql_type = BigInt)]
     key_place: i64,
 }
@@ -79,7 +79,7 @@ struct Count {
 }
 
 const POSTGRES_COLUMNS: &str = "
-SELECT c.relname::text AS table_name, a.attname::text AS column_name,
+SELECT c.relname::text AS owner, a.attname::text AS name,
        CASE WHEN i.indnatts = 1 AND a.attnum = i.indkey[0] THEN 1 ELSE 0 END::bigint AS key_place
 FROM pg_class c
 JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
@@ -88,7 +88,7 @@ WHERE c.relkind IN ('r', 'p') AND pg_table_is_visible(c.oid) AND c.relnamespace:
 ORDER BY c.relname, a.attnum";
 
 const SQLITE_COLUMNS: &str = "
-SELECT m.name AS table_name, i.name AS column_name, CAST(i.pk AS BIGINT) AS key_place
+SELECT m.name AS owner, i.name AS name, CAST(i.pk AS BIGINT) AS key_place
 FROM sqlite_master m, pragma_table_info(m.name) i
 WHERE m.type = 'table' AND m.name NOT LIKE 'sqlite%'
 ORDER BY m.name, i.cid";
@@ -135,14 +135,14 @@ impl SiteDatabase {
         .map_err(|error| fault("listing the tables of the site", error))?;
         let mut tables: Vec<SiteTable> = Vec::new();
         for row in rows {
-            if tables.last().is_none_or(|table| table.name != row.table_name) {
-                tables.push(SiteTable { name: row.table_name, columns: Vec::new(), key: None });
+            if tables.last().is_none_or(|table| table.name != row.owner) {
+                tables.push(SiteTable { name: row.owner, columns: Vec::new(), key: None });
             }
             if let Some(table) = tables.last_mut() {
                 if row.key_place == 1 {
-                    table.key = Some(row.column_name.clone());
+                    table.key = Some(row.name.clone());
                 }
-                table.columns.push(row.column_name);
+                table.columns.push(row.name);
             }
         }
         Ok(tables)

@@ -28,13 +28,13 @@ fn an_application_of_the_old_site_goes_on_under_its_old_paths(backend: Backend) 
 
     let userinfo = Request::get(&server.url("/userinfo/")).bearer("anna-wiki-access-token").send().unwrap();
     assert_eq!((userinfo.status, userinfo.json()["sub"].clone()), (200, json!("101")));
-    let post =
+    let ask =
         |path: &str, form: &[(&str, &str)]| Request::post(&server.url(path)).basic("wiki", "wiki-secret-wiki-secret").post_form(form).send().unwrap();
-    assert_eq!(post("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], true);
-    let tokens = post("/token/", &[("grant_type", "refresh_token"), ("refresh_token", "anna-wiki-refresh-token")]);
+    assert_eq!(ask("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], true);
+    let tokens = ask("/token/", &[("grant_type", "refresh_token"), ("refresh_token", "anna-wiki-refresh-token")]);
     assert_eq!(tokens.status, 200, "{}", tokens.text());
-    assert_eq!(post("/revoke_token/", &[("token", tokens.json()["access_token"].as_str().unwrap())]).status, 200);
-    assert_eq!(post("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], false);
+    assert_eq!(ask("/revoke_token/", &[("token", tokens.json()["access_token"].as_str().unwrap())]).status, 200);
+    assert_eq!(ask("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], false);
     // A method that the endpoint does not have is told so, under either name.
     assert_eq!((get("/token/").status, get("/token/").header("allow").map(str::to_owned)), (405, Some("POST".to_owned())));
 

@@ -90,7 +90,7 @@ pub(crate) struct Run {
     pub(crate) groups: HashMap<String, String>,
     pub(crate) summary: Summary,
     pub(crate) bar: ProgressBar,
-    pub(crate) dry_run: bool,
+    pub(crate) dry: bool,
     pub(crate) scope_map: ScopeMap,
 }
 
@@ -114,8 +114,7 @@ impl Django {
         let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
         let hasher = house::hasher(&instance)?;
-        let mut run =
-            Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry_run: self.dry_run, scope_map };
+        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry: self.dry_run, scope_map };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;
         run.take_oauth(&mut source)?;

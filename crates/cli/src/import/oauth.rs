@@ -61,7 +61,9 @@ impl Run {
                 let mut findings = Vec::new();
                 let issuer = self.instance.policy.issuer.clone();
                 let read = SiteApplication::read(&record, scopes.get(&record.key).unwrap_or(&none), &issuer, &mut findings);
-                findings.into_iter().for_each(|finding| self.summary.find(finding));
+                for finding in findings {
+                    self.summary.find(finding);
+                }
                 let outcome = match read {
                     Ok(application) => {
                         let outcome = self.take_application(&application)?;
@@ -83,7 +85,7 @@ impl Run {
     }
 
     fn take_application(&mut self, application: &SiteApplication) -> Result<Outcome, Failure> {
-        let dry = self.dry_run;
+        let dry = self.dry;
         let hash = match &application.secret {
             SiteSecret::None => None,
             SiteSecret::Hash(hash) => Some(hash.clone()),
@@ -162,7 +164,7 @@ impl Run {
         if batch.is_empty() {
             return Ok(());
         }
-        let dry = self.dry_run;
+        let dry = self.dry;
         let work = move |cx: &mut Cx<'_>| batch.iter().map(|token| adopt(cx, token, dry)).collect::<Result<Vec<_>, _>>();
         let adopted = if dry { self.instance.read(work) } else { self.instance.write(work) }?;
         for Adopted { access, refresh } in adopted {

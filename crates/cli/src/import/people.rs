@@ -64,7 +64,9 @@ impl Run {
             Ok(record) => SiteUser::read(&record, &self.choices, &self.groups, &mut findings),
             Err((place, reason)) => Err(Finding::left_out("broken", user_model, &place, reason)),
         };
-        findings.into_iter().for_each(|finding| self.summary.find(finding));
+        for finding in findings {
+            self.summary.find(finding);
+        }
         match read {
             Ok(user) => Some(user),
             Err(finding) => {
@@ -81,7 +83,7 @@ impl Run {
         }
         let prepared = self.settle(batch)?;
         let prepared = prepared.into_iter().map(|person| self.with_password(person)).collect::<Result<Vec<_>, _>>()?;
-        let dry = self.dry_run;
+        let dry = self.dry;
         let work = move |cx: &mut Cx<'_>| prepared.iter().map(|person| Ok((person.clone(), take(cx, person, dry)?))).collect::<Result<Vec<_>, _>>();
         let taken = if dry { self.instance.read(work) } else { self.instance.write(work) }?;
         for (person, outcome) in taken {
@@ -133,7 +135,7 @@ impl Run {
         let site = &person.site;
         person.password = match site.judged_password() {
             Judged::Accepted { cost } => Some((site.password.clone(), cost)),
-            Judged::Weak(weak) if self.dry_run => Some((String::new(), weak.scheme().as_str().to_owned())),
+            Judged::Weak(weak) if self.dry => Some((String::new(), weak.scheme().as_str().to_owned())),
             Judged::Weak(weak) => {
                 let stored = self.hasher.wrap(&weak, &self.instance.rng).map_err(|error| Failure::Failed(error.to_string()))?;
                 let cost = ForeignHash::parse(&stored).map_or_else(|_| weak.scheme().as_str().to_owned(), |hash| hash.cost());
