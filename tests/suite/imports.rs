@@ -11,8 +11,9 @@ mod tokens;
 use propusk_domain::user::{User, name_key};
 use propusk_tests::server::TestServer;
 use serde_json::{Map, Value, json};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 /// What a verb answered.
 pub(super) struct Answer {
@@ -40,6 +41,20 @@ pub(super) fn fixture(name: &str) -> PathBuf {
 
 /// Runs the binary on the installation of a server.
 pub(super) fn propusk(server: &TestServer, arguments: &[&str]) -> Answer {
+    propusk_with(server, arguments, "")
+}
+
+/// The same with something on standard input.
+pub(super) fn propusk_with(server: &TestServer, arguments: &[&str], stdin: &str) -> Answer {
+    let mut child = command(server, arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    // A verb that reads nothing may have ended before anything was written to it.
+    let _ended = child.stdin.take().unwrap().write_all(stdin.as_bytes());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "with --json nothing else is said");
+    Answer { code: output.status.code().unwrap(), stdout: String::from_utf8(output.stdout).unwrap() }
+}
+
+fn command(server: &TestServer, arguments: &[&str]) -> Command {
     let own = std::env::current_exe().unwrap();
     let binary = own.parent().and_then(Path::parent).unwrap().join("propusk");
     assert!(binary.exists(), "{} is missing: build it first (cargo build -p propusk)", binary.display());
@@ -47,9 +62,8 @@ pub(super) fn propusk(server: &TestServer, arguments: &[&str]) -> Answer {
     for (key, value) in server.settings() {
         command.env(format!("PROPUSK__{}", key.to_uppercase().replace('.', "__")), value);
     }
-    let output = command.args(arguments).arg("--json").output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "with --json nothing else is said");
-    Answer { code: output.status.code().unwrap(), stdout: String::from_utf8(output.stdout).unwrap() }
+    command.args(arguments).arg("--json");
+    command
 }
 
 /// Imports a file with further options.
@@ -87,14 +101,8 @@ pub(super) fn dump(records: &[Value]) -> tempfile::NamedTempFile {
 
 /// The same as [`propusk`] with the largest resident size in KiB that the process had, read from /proc while it runs.
 pub(super) fn measured(server: &TestServer, arguments: &[&str]) -> (Answer, u64) {
-    let own = std::env::current_exe().unwrap();
-    let binary = own.parent().and_then(Path::parent).unwrap().join("propusk");
-    let mut command = Command::new(binary);
-    for (key, value) in server.settings() {
-        command.env(format!("PROPUSK__{}", key.to_uppercase().replace('.', "__")), value);
-    }
     let out = tempfile::tempfile().unwrap();
-    let mut child = command.args(arguments).arg("--json").stdout(out.try_clone().unwrap()).spawn().unwrap();
+    let mut child = command(server, arguments).stdout(out.try_clone().unwrap()).spawn().unwrap();
     let status = format!("/proc/{}/status", child.id());
     let mut peak = 0;
     let code = loop {

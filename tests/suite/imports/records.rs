@@ -6,7 +6,10 @@ use propusk_tests::server::{Backend, TestServer};
 use serde_json::{Value, json};
 use std::io::Write;
 
-propusk_tests::on_each_backend![every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken, names_that_are_taken_here_are_reported];
+propusk_tests::on_each_backend![every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken, names_that_are_taken_here_are_reported,
+    addresses_that_allauth_has_verified_open_the_form_and_others_do_not,
+    a_subject_that_is_a_clients_identifier_is_refused_and_the_other_way_about,
+];
 
 fn every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken(backend: Backend) {
     let server = TestServer::start(backend);
@@ -81,6 +84,38 @@ fn names_that_are_taken_here_are_reported(backend: Backend) {
     assert_eq!(vera.claims.email_verified, Some(false));
     assert_eq!(person(&server, "anna@example.org").unwrap().sub, anna.user.sub);
     assert_eq!(server.look(|cx| Ok(cx.store.find_user(&anna.user.sub)?)).unwrap(), anna.user, "nobody was overwritten");
+}
+
+fn addresses_that_allauth_has_verified_open_the_form_and_others_do_not(backend: Backend) {
+    let server = TestServer::start(backend);
+    let address = |pk: i64, user: i64, email: &str, verified: bool| {
+        json!({ "model": "account.emailaddress", "pk": pk, "fields": { "user": user, "email": email, "verified": verified, "primary": true } })
+    };
+    let records = [
+        user_record(json!(1), "anna", json!({ "email": "Anna@example.org" })),
+        user_record(json!(2), "boris", json!({ "email": "boris@example.org" })),
+        user_record(json!(3), "vera", json!({ "email": "vera@example.org" })),
+        address(1, 1, "anna@example.org", true),
+        address(2, 2, "boris@example.org", false),
+        // Somebody else's verification is not hers.
+        address(3, 1, "vera@example.org", true),
+    ];
+    assert_eq!(import(&server, dump(&records).path(), &[]).json()["users"]["added"], 3);
+    assert_eq!(person(&server, "anna@example.org").unwrap().claims.email_verified, Some(true));
+    assert!(person(&server, "boris@example.org").is_none() && person(&server, "vera@example.org").is_none());
+    assert_eq!(person(&server, "vera").unwrap().claims.email_verified, Some(false));
+}
+
+/// A token whose subject is its client's identifier passes for the client's own.
+fn a_subject_that_is_a_clients_identifier_is_refused_and_the_other_way_about(backend: Backend) {
+    let server = TestServer::start(backend);
+    server.add_client("robot", Preset::Service);
+    let records = [user_record(json!("robot"), "anna", json!({})), user_record(json!("chat"), "boris", json!({}))];
+    let answer = import(&server, dump(&records).path(), &[]);
+    assert!(answer.findings().contains(&("sub_taken".to_owned(), "robot".to_owned(), true)), "{}", answer.stdout);
+    assert_eq!(person(&server, "boris").unwrap().sub, "chat");
+    let refused = propusk(&server, &["client", "add", "chat", "--preset", "service"]);
+    assert_eq!((refused.code, refused.json()["error"]["cause"].clone()), (1, json!("name_taken")), "{}", refused.stdout);
 }
 
 #[test]

@@ -14,6 +14,7 @@ propusk_tests::on_each_backend![
     an_adopted_token_ends_with_its_person_its_client_and_its_time,
     what_is_stored_of_a_token_or_a_secret_opens_nothing,
     scopes_follow_the_map,
+    guessing_at_a_foreign_secret_keeps_nobody_from_signing_in,
 ];
 
 const VERSIONS: [&str; 3] = ["dot-2.4.json", "dot-3.0.json", "dot-3.4.json"];
@@ -101,7 +102,11 @@ fn a_hashed_secret_is_verified_as_it_is_and_kept_in_our_form_after_its_first_use
         assert_eq!((answer.status, answer.json()["error"].clone()), (401, json!("invalid_client")));
     }
     assert!(stored("robot").starts_with("pbkdf2_sha256$"), "a wrong secret replaces nothing");
+    // The command line judges it in either form.
+    let check = |secret: &str| super::propusk_with(&server, &["client", "check-secret", "robot"], secret).json()["works"].clone();
+    assert_eq!((check("robot-secret-robot-secret"), check("another")), (json!(true), json!(false)));
     assert_eq!(ask("robot-secret-robot-secret", true).status, 200);
+    assert_eq!((check("robot-secret-robot-secret"), check("another")), (json!(true), json!(false)));
     assert!(stored("robot").starts_with("sha256:"));
     assert_eq!(ask("robot-secret-robot-secret", false).status, 200);
     assert_eq!(ask("robot-secret-robot-secreT", false).status, 401);
@@ -173,4 +178,29 @@ fn scopes_follow_the_map(backend: Backend) {
     assert_eq!(introspect(&server, &api, "anna-wiki-access-token").json()["scope"], "openid profile");
     assert_eq!(introspect(&server, &api, "anna-mobile-access-token").json()["scope"], "openid groups");
     assert!(!client(&server, "wiki").settings.scopes.contains("read"));
+}
+
+/// Each guess costs what a password does; only one is computed at a time, a few wait, and people sign in meanwhile.
+fn guessing_at_a_foreign_secret_keeps_nobody_from_signing_in(backend: Backend) {
+    let server = moved(backend, &[]);
+    let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
+    let nina = server.add_user("nina", "user");
+    let guess = || {
+        let form = [("grant_type", "client_credentials"), ("client_id", "robot"), ("client_secret", "a guess at the secret")];
+        Request::post(&server.url("/oauth/token")).post_form(&form).send().unwrap()
+    };
+    std::thread::scope(|scope| {
+        let guessing: Vec<_> = (0..24).map(|_| scope.spawn(guess)).collect();
+        for _ in 0..3 {
+            server.code(&site, &nina, &[]);
+        }
+        let answers: Vec<Response> = guessing.into_iter().map(|thread| thread.join().unwrap()).collect();
+        let count = |status: u16| answers.iter().filter(|answer| answer.status == status).count();
+        assert_eq!(count(401) + count(503), 24, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
+        assert!(count(503) > 0, "more than the queue holds are sent away");
+        let away = answers.iter().find(|answer| answer.status == 503).unwrap();
+        assert_eq!(away.header("retry-after"), Some("2"));
+    });
+    let robot = registered(&server, "robot", "robot-secret-robot-secret");
+    assert_eq!(server.token(&robot, &[("grant_type", "client_credentials")]).status, 200, "its own secret still opens");
 }

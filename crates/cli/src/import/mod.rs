@@ -18,7 +18,7 @@ use propusk_domain::import::{Choices, NameBook, SubChoice};
 use propusk_server::instance::Instance;
 use report::Summary;
 use source::{Kind, Source, Survey};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 const EXAMPLES: &str = "\
@@ -70,7 +70,7 @@ pub(crate) struct Django {
     /// A JSON object: name at the site → username here
     #[arg(long, value_name = "FILE")]
     names: Option<PathBuf>,
-    /// The site has verified its e-mail addresses
+    /// The site has verified its e-mail addresses; those that django-allauth has verified count without it
     #[arg(long)]
     emails_verified: bool,
     /// A scope of the site and what it becomes here (nothing, when empty); others stay as they are; may be repeated
@@ -88,6 +88,8 @@ pub(crate) struct Run {
     pub(crate) choices: Choices,
     pub(crate) book: NameBook,
     pub(crate) groups: HashMap<String, String>,
+    /// (Key of a person, address) that the site has verified, as [`NameBook::digest`].
+    pub(crate) verified: HashSet<u64>,
     pub(crate) summary: Summary,
     pub(crate) bar: ProgressBar,
     pub(crate) dry: bool,
@@ -114,7 +116,7 @@ impl Django {
         let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
         let hasher = house::hasher(&instance)?;
-        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), summary, bar: bar(total, json), dry: self.dry_run, scope_map };
+        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), verified: HashSet::new(), summary, bar: bar(total, json), dry: self.dry_run, scope_map };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;
         run.take_oauth(&mut source)?;

@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use propusk_crypto::{ForeignHash, Judged};
 use propusk_domain::Cx;
 use propusk_domain::import::people::{Naming, settle_name, take};
-use propusk_domain::import::{Finding, Outcome, Prepared, SiteUser, SubChoice};
+use propusk_domain::import::{Finding, NameBook, Outcome, Prepared, SiteUser, SubChoice};
 use propusk_domain::user::name_key;
 
 /// Rows of one write transaction, so that a sign-in never waits for the import.
@@ -16,12 +16,16 @@ impl Run {
     /// Learns the names of groups, and to whom each name belongs.
     pub(crate) fn look_ahead(&mut self, source: &mut Source, user_model: &str) -> Result<(), Failure> {
         source.each(
-            |kind, model| kind == Kind::Group || (kind == Kind::User && model == user_model),
+            |kind, model| matches!(kind, Kind::Group | Kind::EmailAddress) || (kind == Kind::User && model == user_model),
             |kind, item| {
                 let Ok(record) = item else { return Ok(()) };
                 if kind == Kind::Group {
                     if let Some(name) = record.trimmed("name") {
                         self.groups.insert(record.key.clone(), name.to_owned());
+                    }
+                } else if kind == Kind::EmailAddress {
+                    if let (Some(true), Some(user), Some(email)) = (record.flag("verified"), record.reference("user"), record.trimmed("email")) {
+                        self.verified.insert(NameBook::digest(&user, email));
                     }
                 } else if let Some(name) = record.trimmed("username").or_else(|| record.trimmed("email")) {
                     self.book.reserve(name, &record.key);
@@ -94,17 +98,19 @@ impl Run {
 
     /// Names for those who are new; those who are as they were are counted and done with.
     fn settle(&mut self, batch: &[SiteUser]) -> Result<Vec<Prepared>, Failure> {
-        let Self { instance, book, choices, summary, .. } = self;
+        let Self { instance, book, choices, summary, verified, .. } = self;
         let mut prepared = Vec::with_capacity(batch.len());
         instance.read(|cx| {
             for site in batch {
-                let source_digest = site.digest(choices.emails_verified)?;
+                let by_address = site.email.as_ref().is_some_and(|email| verified.contains(&NameBook::digest(&site.key, email)));
+                let email_verified = choices.emails_verified || by_address;
+                let source_digest = site.digest(email_verified)?;
                 let person = |username: String, alias| Prepared {
                     site: site.clone(),
                     username,
                     alias,
                     password: None,
-                    email_verified: choices.emails_verified,
+                    email_verified,
                     source_digest: source_digest.clone(),
                 };
                 match cx.store.find_imported_user(&site.key)? {

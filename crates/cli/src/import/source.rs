@@ -24,6 +24,8 @@ pub(crate) type Item = Result<Record, (String, String)>;
 pub(crate) enum Kind {
     User,
     Group,
+    /// An address that django-allauth keeps, with whether it was verified.
+    EmailAddress,
     Application,
     AccessToken,
     RefreshToken,
@@ -41,6 +43,9 @@ impl Kind {
         }
         if has("token") && refers("application") && refers("access_token") {
             return Some(Self::RefreshToken);
+        }
+        if has("email") && has("verified") && refers("user") {
+            return Some(Self::EmailAddress);
         }
         if has("password") && has("is_active") && (has("username") || has("email")) {
             return Some(Self::User);

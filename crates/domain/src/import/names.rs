@@ -32,6 +32,11 @@ impl NameBook {
         Ok(Self { owners: HashMap::new(), made, chosen })
     }
 
+    /// What a person's address is remembered by: 64 bits, whatever its case.
+    pub fn digest(site_key: &str, email: &str) -> u64 {
+        short_digest(&format!("{site_key}\n{}", name_key(email)))
+    }
+
     /// Notes whose name it is before anybody is taken over, so that an exact name is never given to somebody else.
     pub fn reserve(&mut self, name: &str, site_key: &str) {
         self.owners.entry(short_digest(&name_key(name))).or_insert_with(|| short_digest(site_key));
