@@ -12,6 +12,7 @@
 mod admin;
 mod architecture;
 mod attacks;
+mod backup;
 mod bad_input;
 mod cli;
 mod deploy;
@@ -27,3 +28,4 @@ mod rocketchat;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
+mod trace;

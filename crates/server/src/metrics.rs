@@ -55,6 +55,9 @@ pub struct Metrics {
     tokens: Family<Grant, Counter>,
     query_tokens: Counter,
     refusals_dropped: Gauge,
+    traces_dropped: Gauge,
+    backup_age: Gauge,
+    backup_failures: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
     hashes: Family<Hashing, Gauge>,
@@ -86,13 +89,33 @@ impl Metrics {
         );
         let refusals_dropped = Gauge::default();
         registry.register("refusals_not_recorded", "Refusals that a flood kept from being recorded", Gauge::clone(&refusals_dropped));
+        let traces_dropped = Gauge::default();
+        registry.register("trace_steps_not_recorded", "Steps of sign-ins that a flood kept from being recorded", Gauge::clone(&traces_dropped));
+        let backup_age = Gauge::default();
+        registry.register("backup_age_seconds", "Seconds since the last scheduled backup, -1 when there is none", Gauge::clone(&backup_age));
+        let backup_failures = Gauge::default();
+        registry.register("backup_failures", "Scheduled backups that failed since the start", Gauge::clone(&backup_failures));
         let rows = Family::default();
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
         let hashes = Family::default();
         registry.register("password_hashes_computed", "Password hashes computed by scheme, those against nobody included", Family::clone(&hashes));
-        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting, hashes }
+        Self {
+            registry,
+            requests,
+            durations,
+            refusals,
+            tokens,
+            query_tokens,
+            refusals_dropped,
+            traces_dropped,
+            backup_age,
+            backup_failures,
+            rows,
+            hash_waiting,
+            hashes,
+        }
     }
 
     /// Counts a request.
@@ -119,6 +142,17 @@ impl Metrics {
     /// Sets how many hashes of a scheme were computed.
     pub fn hashes(&self, scheme: &'static str, computed: u64) {
         self.hashes.get_or_create(&Hashing { scheme }).set(i64::try_from(computed).unwrap_or(i64::MAX));
+    }
+
+    /// How many steps of sign-ins a flood kept from being recorded.
+    pub fn traces_dropped(&self, count: u64) {
+        self.traces_dropped.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The age of the last scheduled backup in seconds (-1 when there is none), and how many have failed.
+    pub fn backups(&self, age: i64, failures: u64) {
+        self.backup_age.set(age);
+        self.backup_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
     }
 
     /// The text that a Prometheus server reads.

@@ -3,10 +3,10 @@
 use std::io::IsTerminal as _;
 
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{Targets, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt as _};
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Registry, fmt};
+use tracing_subscriber::{Registry, fmt};
 
 use crate::settings::{LogFormat, LogSettings};
 
@@ -18,7 +18,7 @@ pub fn init(settings: &LogSettings) {
         LogFormat::Json => false,
         LogFormat::Auto => terminal,
     };
-    let level = EnvFilter::try_new(&settings.level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let level: Targets = settings.level.parse().unwrap_or_else(|_| Targets::new().with_default(Level::INFO));
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if human {
         fmt::layer().with_writer(std::io::stderr).with_ansi(terminal).boxed()
     } else {
@@ -41,6 +41,7 @@ mod tests {
     use super::*;
     use std::io::Write;
     use std::sync::{Arc, Mutex, PoisonError};
+    use tracing_subscriber::filter::LevelFilter;
 
     #[derive(Clone, Default)]
     struct Lines(Arc<Mutex<Vec<u8>>>);
@@ -69,7 +70,7 @@ mod tests {
         let writer = lines.clone();
         let subscriber = tracing_subscriber::registry()
             .with(fmt::layer().with_ansi(false).with_writer(move || writer.clone()))
-            .with(EnvFilter::new("trace"))
+            .with(LevelFilter::TRACE)
             .with(filter_fn(is_ours_or_a_warning));
         tracing::subscriber::with_default(subscriber, || {
             tracing::debug!(target: "actix_http::h1", "GET /oauth/authorize?state=a-secret");

@@ -181,6 +181,20 @@ diesel::table! {
 }
 
 diesel::table! {
+    flow_steps (id) {
+        id -> Text,
+        flow_id -> Nullable<Text>,
+        grant_id -> Nullable<Text>,
+        client_id -> Text,
+        sub -> Nullable<Text>,
+        step -> Text,
+        at -> BigInt,
+        verdict -> Text,
+        reference -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
     imported_users (site_key) {
         site_key -> Text,
         sub -> Text,

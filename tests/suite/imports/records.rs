@@ -6,7 +6,9 @@ use propusk_tests::server::{Backend, TestServer};
 use serde_json::{Value, json};
 use std::io::Write;
 
-propusk_tests::on_each_backend![every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken, names_that_are_taken_here_are_reported,
+propusk_tests::on_each_backend![
+    every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken,
+    names_that_are_taken_here_are_reported,
     addresses_that_allauth_has_verified_open_the_form_and_others_do_not,
     a_subject_that_is_a_clients_identifier_is_refused_and_the_other_way_about,
 ];
@@ -88,9 +90,7 @@ fn names_that_are_taken_here_are_reported(backend: Backend) {
 
 fn addresses_that_allauth_has_verified_open_the_form_and_others_do_not(backend: Backend) {
     let server = TestServer::start(backend);
-    let address = |pk: i64, user: i64, email: &str, verified: bool| {
-        json!({ "model": "account.emailaddress", "pk": pk, "fields": { "user": user, "email": email, "verified": verified, "primary": true } })
-    };
+    let address = |pk: i64, user: i64, email: &str, verified: bool| json!({ "model": "account.emailaddress", "pk": pk, "fields": { "user": user, "email": email, "verified": verified, "primary": true } });
     let records = [
         user_record(json!(1), "anna", json!({ "email": "Anna@example.org" })),
         user_record(json!(2), "boris", json!({ "email": "boris@example.org" })),

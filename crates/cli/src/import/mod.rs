@@ -116,7 +116,18 @@ impl Django {
         let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
         let hasher = house::hasher(&instance)?;
-        let mut run = Run { instance, hasher, choices, book, groups: HashMap::new(), verified: HashSet::new(), summary, bar: bar(total, json), dry: self.dry_run, scope_map };
+        let mut run = Run {
+            instance,
+            hasher,
+            choices,
+            book,
+            groups: HashMap::new(),
+            verified: HashSet::new(),
+            summary,
+            bar: bar(total, json),
+            dry: self.dry_run,
+            scope_map,
+        };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;
         run.take_oauth(&mut source)?;

@@ -1,7 +1,7 @@
 //! Speed and memory of the release binary, as ratios to floors measured in the same run on the same cores.
 //!
 //! `bench --binary PROPUSK [--seconds N] [--large] [--only TEXT]` prints a Markdown table and writes `tests/artifacts/bench.json`.
-//! `bench --hello ADDRESS` is the floor: a bare actix-web server. Load comes from `wrk`, and from this process where an input can be
+//! `bench --hello ADDRESS DATABASE` is the floor: a bare actix-web server. Load comes from `wrk`, and from this process where an input can be
 //! used once (codes, refresh tokens). What server CPU means: user and system time of the server's process by `/proc/PID/stat`.
 #![allow(
     missing_docs,
@@ -39,15 +39,16 @@ pub(crate) struct Options {
 
 fn main() {
     let arguments: Vec<String> = arguments();
-    if let [name, address] = arguments.as_slice()
+    if let [name, address, database] = arguments.as_slice()
         && name == "--hello"
     {
-        floors::serve_hello(address);
+        floors::serve_hello(address, database);
         return;
     }
     let options = options(arguments);
     let mut report = Report::default();
-    let hello = floors::Hello::start();
+    let directory = tempfile::tempdir().expect("a directory");
+    let hello = floors::Hello::start(&format!("sqlite:{}/hello.db", directory.path().display()));
     report.start(&place::starts(&options));
     let mut sqlite = Place::sqlite(&options);
     report.memory("SQLite, started", sqlite.server.rss_mib(), Some(20.0));

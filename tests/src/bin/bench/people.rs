@@ -167,7 +167,8 @@ pub(crate) fn refresh_tokens(instance: &Instance, people: &[Somebody], client_id
     tokens
 }
 
-/// Fills the database: people who are spread over all of them and signed in, and refresh tokens spread over all grants.
+/// Fills the database: people who are spread over all of them and signed in, and refresh tokens spread over all grants, in no
+/// order.
 pub(crate) fn preload(instance: &Instance, people: usize, grants: usize) -> (Vec<Somebody>, Vec<String>) {
     let users = add_users(instance, "preloaded", people);
     let spread: Vec<User> = users.iter().step_by((people / PEOPLE).max(1)).take(PEOPLE).cloned().collect();
@@ -192,5 +193,12 @@ pub(crate) fn preload(instance: &Instance, people: usize, grants: usize) -> (Vec
         }
         insert(instance, rows);
     }
-    (signed_in, tokens)
+    // A stride that shares no factor with the number of tokens visits each once.
+    let stride = (tokens.len() / 3..tokens.len()).find(|stride| gcd(*stride, tokens.len()) == 1).unwrap_or(1);
+    let scattered = (0..tokens.len()).map(|number| tokens[number * stride % tokens.len()].clone()).collect();
+    (signed_in, scattered)
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }

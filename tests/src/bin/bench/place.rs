@@ -9,6 +9,7 @@ use propusk_tests::server::{free_port, service};
 use std::fs::File;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::AtomicUsize;
 use std::time::{Duration, Instant};
 
 /// A process whose CPU time and memory are read.
@@ -46,6 +47,8 @@ pub(crate) struct Place {
     pub people: Vec<crate::people::Somebody>,
     /// Refresh tokens of grants that were there before, where the database was filled.
     pub preloaded: Vec<String>,
+    /// How many of them were used.
+    pub used: AtomicUsize,
     _directory: tempfile::TempDir,
     _database: Option<TemporaryDatabase>,
 }
@@ -75,7 +78,7 @@ impl Place {
         let people = crate::people::populate(&instance);
         let server = spawn(options, &all, path);
         wait_for(&issuer);
-        Self { issuer, instance, server, people, preloaded: Vec::new(), _directory: directory, _database: database }
+        Self { issuer, instance, server, people, preloaded: Vec::new(), used: AtomicUsize::new(0), _directory: directory, _database: database }
     }
 
     pub(crate) fn url(&self, path: &str) -> String {

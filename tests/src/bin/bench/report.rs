@@ -26,8 +26,8 @@ pub(crate) struct Report {
     rows: Vec<Row>,
     memory: Vec<(String, f64, Option<f64>)>,
     starts: Vec<Duration>,
-    /// (row, rate before, rate after)
-    compared: Vec<(String, f64, f64)>,
+    /// (row, rate before, rate after, wrong answers on the filled database)
+    compared: Vec<(String, f64, f64, u64)>,
 }
 
 impl Report {
@@ -49,7 +49,7 @@ impl Report {
     pub(crate) fn compare(&mut self, filled: &Self) {
         for before in self.rows.iter().filter(|row| !row.name.starts_with('(') && row.rate.cpu_micros > 0.0) {
             if let Some(after) = filled.rows.iter().find(|row| row.name == before.name) {
-                self.compared.push((before.name.clone(), relative(before), relative(after)));
+                self.compared.push((before.name.clone(), relative(before), relative(after), after.rate.errors));
             }
         }
     }
@@ -92,8 +92,9 @@ impl Report {
         }
         if !self.compared.is_empty() {
             println!("\n| | empty | filled | ratio | within 20 % |\n|---|---:|---:|---:|---|");
-            for (name, before, after) in &self.compared {
-                println!("| {name} | {before:.3} | {after:.3} | {:.0} % | {} |", 100.0 * after / before, said(after / before >= 0.8));
+            for (name, before, after, errors) in &self.compared {
+                let verdict = if *errors > 0 { format!("{errors} errors") } else { said(after / before >= 0.8).to_owned() };
+                println!("| {name} | {before:.3} | {after:.3} | {:.0} % | {verdict} |", 100.0 * after / before);
             }
             println!("\nRates are relative to their floors of the same minutes where there is one, and per microsecond of CPU elsewhere.");
         }
@@ -115,8 +116,11 @@ impl Report {
             .collect();
         let memory: Vec<Value> = self.memory.iter().map(|(name, mib, most)| json!({"name": name, "mib": mib, "most": most})).collect();
         let starts: Vec<f64> = self.starts.iter().map(|start| start.as_secs_f64() * 1e3).collect();
-        let compared: Vec<Value> =
-            self.compared.iter().map(|(name, before, after)| json!({"name": name, "empty": before, "filled": after})).collect();
+        let compared: Vec<Value> = self
+            .compared
+            .iter()
+            .map(|(name, before, after, errors)| json!({"name": name, "empty": before, "filled": after, "errors": errors}))
+            .collect();
         let document = json!({"rows": rows, "memory": memory, "start_ms": starts, "filled": compared});
         let path = Path::new(path);
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("the folder of artifacts");
