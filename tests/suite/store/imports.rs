@@ -13,7 +13,7 @@ on_each_database![
     the_hash_of_a_secret_is_replaced_by_whoever_comes_first,
 ];
 
-const RETENTION: Retention = Retention { ended: 100, refusals: 100, refusals_rows: 100, audit: 100, changes: 100 };
+const RETENTION: Retention = Retention { ended: 100, refusals: 100, refusals_rows: 100, audit: 100, changes: 100, traces: 100, traces_rows: 100 };
 
 fn imported(site_key: &str, sub: &str, cost: Option<&str>) -> ImportedUser {
     ImportedUser {
