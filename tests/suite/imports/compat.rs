@@ -44,6 +44,9 @@ fn an_application_of_the_old_site_goes_on_under_its_old_paths(backend: Backend) 
         (&told["id"], &told["sub"], &told["username"], &told["roles"]),
         (&json!("101"), &json!("101"), &json!("anna"), &json!(["admin", "vip"]))
     );
+    // The chat signs in whoever brings a token that this path takes, so another application's is refused.
+    let foreign = Request::get(&server.url("/api/v1/auth/rocket/identity/")).bearer("anna-mobile-access-token").send().unwrap();
+    assert_eq!((foreign.status, foreign.json()["error"].clone()), (403, json!("insufficient_scope")));
     assert_eq!(get("/api/v1/auth/rocket/identity/").status, 401);
     assert_eq!(get("/api/v1/auth/rocket/identity/?access_token=anna-chat-access-token").status, 200, "the chat's default way");
     assert_eq!(Request::post(&server.url("/api/v1/auth/rocket/identity/")).post_form(&[]).send().unwrap().status, 405);

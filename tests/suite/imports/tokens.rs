@@ -110,6 +110,12 @@ fn a_hashed_secret_is_verified_as_it_is_and_kept_in_our_form_after_its_first_use
     assert!(stored("robot").starts_with("sha256:"));
     assert_eq!(ask("robot-secret-robot-secret", false).status, 200);
     assert_eq!(ask("robot-secret-robot-secreT", false).status, 401);
+
+    // A secret that could be guessed from a single SHA-256 works, and stays as slow as it was.
+    assert!(stored("oldapp").starts_with("pbkdf2_sha256$"));
+    let revoke = |secret: &str| Request::post(&server.url("/oauth/revoke")).basic("oldapp", secret).post_form(&[("token", "x")]).send().unwrap();
+    assert_eq!((revoke("oldapp-secret").status, revoke("oldapp-Secret").status), (200, 401));
+    assert!(stored("oldapp").starts_with("pbkdf2_sha256$"));
 }
 
 fn an_adopted_refresh_token_rotates_into_ours_and_its_reuse_revokes_the_grant(backend: Backend) {

@@ -1,7 +1,7 @@
 //! `/api/v1/auth/rocket/…`: what a site's own identity endpoint for Rocket.Chat answered.
 
 use crate::endpoints::fresh_json;
-use crate::endpoints::userinfo::claims_of;
+use crate::endpoints::userinfo::{Audience, claims_of};
 use crate::extract::form::Form;
 use crate::state::AppState;
 use actix_web::web::Data;
@@ -10,10 +10,10 @@ use propusk_domain::{Cause, Refusal};
 use propusk_protocol::ErrorCode;
 
 /// The claims of userinfo, with the names `id` and `username` that such endpoints use. `id` is the subject, so a chat that
-/// prefers it to `sub` finds the same account by either.
+/// prefers it to `sub` finds the same account by either. Only tokens of chats are taken.
 pub(super) async fn identity(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
     let now = state.now();
-    match claims_of(&state, &request, form, None, now).await {
+    match claims_of(&state, &request, form, Audience::Chats, now).await {
         Ok(mut claims) => {
             for (theirs, ours) in [("id", "sub"), ("username", "preferred_username")] {
                 if let Some(value) = claims.get(ours).cloned() {

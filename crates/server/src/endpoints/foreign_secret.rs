@@ -2,15 +2,18 @@
 //!
 //! PBKDF2 takes as long as a password does, and a stranger who knows a client id can ask for it without end. So one is computed
 //! at a time, on one of the permits of the sign-ins, a few wait, and the others are told to come back. The client's own first
-//! request ends the slow way for good.
+//! request ends the slow way for good, unless its secret is short.
 
 use crate::state::AppState;
-use propusk_crypto::{ForeignHash, MAX_PASSWORD_BYTES, Secret, Verdict};
+use propusk_crypto::{ForeignHash, MAX_PASSWORD_BYTES, Secret, SecretHash, Verdict};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::{Cause, Fault, Refusal, Result, UnixTime};
 use propusk_protocol::{ClientCredentials, ErrorCode};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A secret shorter than this can be guessed from its SHA-256 (128 bits in base64url).
+const SHORT_SECRET: usize = 22;
 
 /// How many requests wait for the one permit.
 const WAITING: usize = 8;
@@ -36,10 +39,15 @@ pub(super) async fn upgraded(
     let _permit = state.foreign_secrets.acquire().await.map_err(Fault::broken)?;
     let _hashing = state.hash_permits.acquire().await.map_err(Fault::broken)?;
     let found = state.blocking(move |state| find(state, &foreign, &presented)).await?;
-    let Some((id, from, to)) = found else { return Ok(client) };
+    let Some(Found { id, from, to, short }) = found else { return Ok(client) };
     let mut upgraded = RegisteredClient::clone(&client);
     for secret in upgraded.client.secrets.iter_mut().filter(|secret| secret.id == id) {
         secret.hash = to.clone();
+    }
+    if short {
+        // A single SHA-256 would make it easier to guess than the slow hash does, for whoever reads the database.
+        tracing::warn!(client_id = client.id(), "the client's secret is short, so it stays in its slow form: propusk client rotate-secret");
+        return Ok(Arc::new(upgraded));
     }
     let client_id = client.id().to_owned();
     state.write(now, move |cx| Ok(cx.store.replace_secret_hash(&client_id, &id, &from, to.as_str())?)).await?;
@@ -65,11 +73,20 @@ fn presented(credentials: &ClientCredentials) -> Vec<String> {
 }
 
 /// The row and the hash that a presented secret matches, with our form of it.
-fn find(state: &AppState, foreign: &[(String, String)], presented: &[String]) -> Option<(String, String, propusk_crypto::SecretHash)> {
+struct Found {
+    id: String,
+    from: String,
+    to: SecretHash,
+    /// Whether it could be guessed from our form.
+    short: bool,
+}
+
+fn find(state: &AppState, foreign: &[(String, String)], presented: &[String]) -> Option<Found> {
     for (id, hash) in foreign {
         for secret in presented {
             if matches!(state.hasher.verify(secret, Some(hash)), Verdict::Right { .. }) {
-                return Some((id.clone(), hash.clone(), Secret::new(secret.clone()).hash()));
+                let (to, short) = (Secret::new(secret.clone()).hash(), secret.len() < SHORT_SECRET);
+                return Some(Found { id: id.clone(), from: hash.clone(), to, short });
             }
         }
     }
