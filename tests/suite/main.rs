@@ -21,6 +21,7 @@ mod deploy;
 mod ephemeral;
 mod explain;
 mod failures;
+mod imports;
 mod openapi;
 mod protocol_rules;
 mod readme;
