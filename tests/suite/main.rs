@@ -26,3 +26,4 @@ mod rocketchat;
 mod rocketchat_oracle;
 mod store;
 mod tokens;
+mod users_api;

@@ -21,6 +21,7 @@ pub mod records;
 pub mod refresh;
 pub mod revoke;
 pub mod roles;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod throttle;

@@ -10,10 +10,25 @@ use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRe
 use crate::roles::RoleMap;
 use crate::session::Session;
 use crate::time::UnixTime;
-use crate::user::{SignInName, User};
+use crate::user::{SignInName, User, UserState};
 
 /// A `Result` whose only failure is ours.
 pub type Stored<T> = Result<T, Fault>;
+
+/// Which people to list.
+#[derive(Debug, Clone, Default)]
+pub struct PeoplePage {
+    /// After this username.
+    pub after: Option<String>,
+    /// Whose username or e-mail contains this (ignoring case).
+    pub search: Option<String>,
+    /// With this role.
+    pub role: Option<String>,
+    /// In this state.
+    pub state: Option<UserState>,
+    /// At most so many.
+    pub limit: i64,
+}
 
 /// People and their sign-in names.
 pub trait Users {
@@ -23,6 +38,8 @@ pub trait Users {
     fn find_user_by_name(&mut self, key: &str) -> Stored<Option<User>>;
     /// In the order of usernames, after `after`, those whose username or e-mail contains `search` (ignoring case).
     fn list_users(&mut self, after: Option<&str>, search: Option<&str>, limit: i64) -> Stored<Vec<User>>;
+    /// A page of people in the order of usernames.
+    fn page_users(&mut self, wanted: &PeoplePage) -> Stored<Vec<User>>;
     /// False when the subject or username is taken.
     fn insert_user(&mut self, user: &User) -> Stored<bool>;
     /// Replaces everything but the subject and `created_at`; false when there is no such person or when

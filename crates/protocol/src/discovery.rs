@@ -24,6 +24,9 @@ pub const PATHS: &[&str] = &[
     paths::CONSENT,
     paths::LOGOUT,
     paths::LOGGED_OUT,
+    paths::USERS,
+    paths::USER,
+    paths::USER_PASSWORD,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -62,6 +65,12 @@ pub mod paths {
     pub const LOGOUT: &str = "/logout";
     /// Page after logging out.
     pub const LOGGED_OUT: &str = "/logged-out";
+    /// People, for services.
+    pub const USERS: &str = "/api/v1/users";
+    /// One person.
+    pub const USER: &str = "/api/v1/users/{sub}";
+    /// Their password.
+    pub const USER_PASSWORD: &str = "/api/v1/users/{sub}/password";
 }
 
 /// Longest part of an unknown path that is compared.

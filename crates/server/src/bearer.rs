@@ -1,9 +1,13 @@
 //! Access tokens that come back to us: verified against the keys of now, which are read again for an unknown `kid`.
 
+use crate::extract::authorization;
 use crate::state::AppState;
+use actix_web::HttpRequest;
 use propusk_domain::access_token::verify;
-use propusk_domain::{Cause, Refusal, Result, UnixTime};
-use propusk_protocol::AccessTokenClaims;
+use propusk_domain::access_token::{Standing, must_stand};
+use propusk_domain::{Cause, Refusal, Result, UnixTime, service};
+use propusk_protocol::userinfo::bearer_token;
+use propusk_protocol::{AccessTokenClaims, ErrorCode};
 
 /// The claims of a token that this server signed and that has not expired. Whether its grant lives is another question.
 pub(crate) async fn verified(state: &AppState, token: &str, now: UnixTime) -> Result<AccessTokenClaims> {
@@ -15,6 +19,44 @@ pub(crate) async fn verified(state: &AppState, token: &str, now: UnixTime) -> Re
         }
         Err(refusal) => Err(refusal.into()),
     }
+}
+
+/// The client that calls an API of this server with a living token of its own that has `scope`; the token comes in the
+/// header alone.
+pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, scope: &str, now: UnixTime) -> Result<String> {
+    let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
+    let (token, _) = bearer_token(authorization, None, None).map_err(in_two_places)?.ok_or_else(missing)?;
+    let claims = verified(state, &token, now).await?;
+    let standing = state.standing(&claims, now).await?;
+    let judged = Standing {
+        client: standing.client.as_deref().map(|client| &client.client),
+        grant: standing.grant.as_deref(),
+        user: standing.user.as_deref(),
+        denied: state.caches.is_denied(&claims.jti, now),
+    };
+    must_stand(&claims, &judged, now)?;
+    let allowed = judged.client.map(|client| &client.settings.scopes);
+    service::allow(&claims, allowed, scope)?;
+    Ok(claims.client_id)
+}
+
+/// A request that carries no token.
+pub(crate) fn missing() -> Refusal {
+    Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing)
+        .expected("Authorization: Bearer")
+        .received("none")
+        .fix("send the access token in the Authorization header, with the scheme Bearer")
+}
+
+/// A token that came in two ways, or in a way that cannot be read.
+pub(crate) fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
+    let twice = error.description.contains("more than one way");
+    let mut refusal = Refusal::from(error);
+    if twice {
+        refusal.detail.cause = Cause::TokenInTwoPlaces;
+        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
+    }
+    refusal
 }
 
 fn has_unknown_key(refusal: &Refusal) -> bool {

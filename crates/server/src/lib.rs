@@ -14,6 +14,7 @@ mod middleware;
 pub mod outbound;
 pub mod pages;
 mod password;
+mod password_strength;
 mod refusals;
 mod routes;
 pub mod serve;

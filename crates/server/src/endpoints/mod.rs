@@ -7,6 +7,7 @@ pub(crate) mod revoke;
 pub(crate) mod token;
 pub(crate) mod unknown;
 pub(crate) mod userinfo;
+pub(crate) mod users;
 
 use crate::extract::authorization;
 use crate::extract::form::Form;

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oauth/userinfo`, `/oauth/userinfo/{client_id}` and `/me` (OIDC Core §5.3).
 
 use super::fresh_json;
-use crate::bearer::verified;
+use crate::bearer::{in_two_places, missing, verified};
 use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
@@ -59,13 +59,6 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     Ok(userinfo::claims(user, client, &claims.scope))
 }
 
-fn missing() -> Refusal {
-    Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing)
-        .expected("Authorization: Bearer")
-        .received("none")
-        .fix("send the access token in the Authorization header, with the scheme Bearer")
-}
-
 fn without_person(client_id: &str) -> Refusal {
     let public = "The access token is a client's own and stands for no person";
     Refusal::new(ErrorCode::InsufficientScope, public, Cause::TokenWithoutOpenid)
@@ -73,14 +66,4 @@ fn without_person(client_id: &str) -> Refusal {
         .expected("a person's token")
         .received("a client's own token")
         .fix("sign a person in by the grant authorization_code")
-}
-
-fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
-    let twice = error.description.contains("more than one way");
-    let mut refusal = Refusal::from(error);
-    if twice {
-        refusal.detail.cause = Cause::TokenInTwoPlaces;
-        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
-    }
-    refusal
 }
