@@ -9,6 +9,7 @@
     reason = "a test reports a broken expectation by panicking"
 )]
 
+mod account;
 mod admin;
 mod architecture;
 mod attacks;

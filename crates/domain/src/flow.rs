@@ -24,6 +24,20 @@ pub struct Flow {
     /// Whether the flow had to begin again because the browser had lost its cookie; a second time means it keeps none.
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_cookie: bool,
+    /// Whether signing in without a client leads to the account page instead of home.
+    #[serde(rename = "a", default, skip_serializing_if = "std::ops::Not::not")]
+    pub account: bool,
+}
+
+/// A form of the account page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountForm {
+    /// The session that the page was shown to; the form counts only from the browser that holds it.
+    #[serde(rename = "s")]
+    pub sid: String,
+    /// When it was shown.
+    #[serde(rename = "t")]
+    pub started_at: UnixTime,
 }
 
 /// A logout that waits for its confirmation.
@@ -65,6 +79,10 @@ impl Sealed for Flow {
     const PURPOSE: &'static str = "propusk flow";
 }
 
+impl Sealed for AccountForm {
+    const PURPOSE: &'static str = "propusk account";
+}
+
 impl Sealed for PendingLogout {
     const PURPOSE: &'static str = "propusk logout";
 }
@@ -72,7 +90,7 @@ impl Sealed for PendingLogout {
 impl Flow {
     /// A flow that begins now, in the browser whose pre-session cookie has that digest.
     pub fn begin(request: Option<AuthorizeRequest>, browser: String, now: UnixTime) -> Self {
-        Self { request, started_at: now, browser, signed_in: None, lost_cookie: false }
+        Self { request, started_at: now, browser, signed_in: None, lost_cookie: false, account: false }
     }
 
     /// Whether the page that carries it has been open for too long.

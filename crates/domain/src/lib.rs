@@ -1,6 +1,7 @@
 //! The authorization server's rules as synchronous functions over a [`store::Store`], a `now` and randomness; no I/O.
 
 pub mod access_token;
+pub mod account;
 pub mod admin;
 pub mod authorize;
 pub mod cause;

@@ -140,6 +140,8 @@ pub trait Grants {
 pub trait Consents {
     /// Of a person to a client.
     fn find_consent(&mut self, sub: &str, client_id: &str) -> Stored<Option<Consent>>;
+    /// Of a person to anybody, in the order of client ids.
+    fn list_consents(&mut self, sub: &str) -> Stored<Vec<Consent>>;
     /// Replaces what was there.
     fn put_consent(&mut self, consent: &Consent) -> Stored<()>;
     /// False when there was none.

@@ -24,6 +24,7 @@ pub const PATHS: &[&str] = &[
     paths::CONSENT,
     paths::LOGOUT,
     paths::LOGGED_OUT,
+    paths::ACCOUNT,
     paths::USERS,
     paths::USER,
     paths::USER_PASSWORD,
@@ -65,6 +66,8 @@ pub mod paths {
     pub const LOGOUT: &str = "/logout";
     /// Page after logging out.
     pub const LOGGED_OUT: &str = "/logged-out";
+    /// What people do with their own account.
+    pub const ACCOUNT: &str = "/account";
     /// People, for services.
     pub const USERS: &str = "/api/v1/users";
     /// One person.

@@ -2,7 +2,7 @@
 
 use crate::endpoints::{discovery, health, introspect, revoke, token, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{assets, authorize, consent, home, login, logout};
+use crate::pages::{account, assets, authorize, consent, home, login, logout};
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, get, head, patch, post, put, resource, scope, to};
@@ -80,6 +80,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(head().to(logout::page_get))
                 .route(post().to(logout::page_post)),
         )
+        .service(
+            page("/account", "account", "GET, HEAD, POST")
+                .route(get().to(account::get))
+                .route(head().to(account::get))
+                .route(post().to(account::post)),
+        )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(readable("/assets/{name}", "assets").route(get().to(assets::get)).route(head().to(assets::get)))
         .service(page("/", "home", "GET, HEAD").route(get().to(home::get)).route(head().to(home::get)))
@@ -123,6 +129,7 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/healthz" | "/readyz" => "health",
         "/login" => "login",
         "/consent" => "consent",
+        "/account" => "account",
         "/" | "" => "home",
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
         _ if path.starts_with("/api/v1/users") => "users",

@@ -91,6 +91,7 @@ pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, (cause
     let reported = state.report("login", not_accepted(old, cause).into(), now);
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(old.request.clone(), browser.digest(), now);
+    flow.account = old.account;
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
     match step::seal(state, request, &flow, now).await {
         Ok(sealed) => {

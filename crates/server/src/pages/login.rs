@@ -66,10 +66,11 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `/login` opened by hand: signing in leads home.
+/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here.
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
-    let flow = Flow::begin(None, browser.digest(), now);
+    let mut flow = Flow::begin(None, browser.digest(), now);
+    flow.account = params.get("next") == Some("account");
     let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
@@ -209,12 +210,13 @@ async fn sign_in(
 
 async fn signed_in(state: &AppState, request: &HttpRequest, judged: Option<Judged>, mut flow: Flow, done: Done, now: UnixTime) -> HttpResponse {
     flow.signed_in = Some(done.session.sid.clone());
+    let own_page = if flow.account { "/account" } else { "/" };
     let mut response = match (judged, done.outcome) {
         (Some(judged), Some(outcome)) => match answer::outcome(state, request, &judged, outcome, flow, now).await {
             Ok(response) => response,
             Err(failure) => error::of(state, request, "login", failure),
         },
-        _ => see_other(&own_url(state, "/", &[])),
+        _ => see_other(&own_url(state, own_page, &[])),
     };
     add_cookie(&mut response, &cookies::set(&state.settings, Kind::Session, done.cookie.expose()));
     response
