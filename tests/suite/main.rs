@@ -20,6 +20,7 @@ mod ephemeral;
 mod explain;
 mod failures;
 mod openapi;
+mod personal_tokens;
 mod protocol_rules;
 mod readme;
 mod relying_party;

@@ -17,6 +17,7 @@ pub mod ids;
 pub mod introspect;
 pub mod keys;
 pub mod login;
+pub mod personal_token;
 pub mod policy;
 pub mod records;
 pub mod refresh;

@@ -2,6 +2,7 @@
 
 use crate::cause::Cause;
 use crate::error::Refusal;
+use crate::personal_token::Standing;
 use propusk_protocol::{AccessTokenClaims, ErrorCode, Scope};
 
 /// The scope of `/api/v1/users`: whoever has it may make anybody anything, the owner included.
@@ -25,4 +26,20 @@ pub fn allow(claims: &AccessTokenClaims, allowed: Option<&Scope>, scope: &str) -
         return Err(refuse(format!("a token with the scope {:?}", claims.scope.to_string())));
     }
     Ok(())
+}
+
+/// The same for a personal token, which must be a client's: the client's identifier.
+pub fn allow_personal<'a>(standing: &'a Standing, scope: &str) -> Result<&'a str, Refusal> {
+    let token = &standing.token;
+    match &standing.client {
+        Some(client) if token.scope.contains(scope) && client.settings.scopes.contains(scope) => Ok(&client.client_id),
+        _ => Err(Refusal::new(ErrorCode::InsufficientScope, "The access token does not open this API", Cause::TokenWithoutScope)
+            .expected(format!("a client's own token with the scope {scope}"))
+            .received(if standing.client.is_some() {
+                format!("a token with the scope {:?}", token.scope.to_string())
+            } else {
+                "a person's token".to_owned()
+            })
+            .fix(format!("propusk token create --client CLIENT --name NAME --scope {scope}"))),
+    }
 }

@@ -6,6 +6,7 @@ use crate::client::Client;
 use crate::client::ClientSecret;
 use crate::error::Fault;
 use crate::grant::Grant;
+use crate::personal_token::PersonalToken;
 use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRecord};
 use crate::roles::RoleMap;
 use crate::session::Session;
@@ -148,6 +149,24 @@ pub trait Consents {
     fn delete_consent(&mut self, sub: &str, client_id: &str) -> Stored<bool>;
 }
 
+/// Personal access tokens.
+pub trait PersonalTokens {
+    /// By digest, revoked and expired ones included.
+    fn find_personal_token(&mut self, digest: &str) -> Stored<Option<PersonalToken>>;
+    /// By identifier.
+    fn find_personal_token_by_id(&mut self, id: &str) -> Stored<Option<PersonalToken>>;
+    /// Those not revoked, of a person, of a client or of all, newest first.
+    fn list_personal_tokens(&mut self, sub: Option<&str>, client_id: Option<&str>) -> Stored<Vec<PersonalToken>>;
+    /// Adds one.
+    fn insert_personal_token(&mut self, token: &PersonalToken) -> Stored<()>;
+    /// False when there is none or it was revoked.
+    fn revoke_personal_token(&mut self, id: &str, at: UnixTime) -> Stored<bool>;
+    /// All of a person; how many.
+    fn revoke_personal_tokens_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize>;
+    /// Moves `last_used_at` forward, never back.
+    fn touch_personal_token(&mut self, id: &str, at: UnixTime) -> Stored<()>;
+}
+
 /// Roles of the site and the maps to what clients are told.
 pub trait Roles {
     /// In the order of names.
@@ -218,6 +237,6 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep {}
+pub trait Store: Users + Clients + Sessions + Grants + Consents + PersonalTokens + Roles + Keys + Records + Upkeep {}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + PersonalTokens + Roles + Keys + Records + Upkeep> Store for T {}

@@ -5,7 +5,7 @@ use crate::state::AppState;
 use actix_web::HttpRequest;
 use propusk_domain::access_token::verify;
 use propusk_domain::access_token::{Standing, must_stand};
-use propusk_domain::{Cause, Refusal, Result, UnixTime, service};
+use propusk_domain::{Cause, Refusal, Result, UnixTime, personal_token, service};
 use propusk_protocol::userinfo::bearer_token;
 use propusk_protocol::{AccessTokenClaims, ErrorCode};
 
@@ -26,6 +26,11 @@ pub(crate) async fn verified(state: &AppState, token: &str, now: UnixTime) -> Re
 pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, scope: &str, now: UnixTime) -> Result<String> {
     let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
     let (token, _) = bearer_token(authorization, None, None).map_err(in_two_places)?.ok_or_else(missing)?;
+    if token.starts_with(personal_token::PREFIX) {
+        let standing = personal(state, token, now).await?;
+        let client_id = service::allow_personal(&standing, scope)?;
+        return Ok(client_id.to_owned());
+    }
     let claims = verified(state, &token, now).await?;
     let standing = state.standing(&claims, now).await?;
     let judged = Standing {
@@ -38,6 +43,13 @@ pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, sco
     let allowed = judged.client.map(|client| &client.settings.scopes);
     service::allow(&claims, allowed, scope)?;
     Ok(claims.client_id)
+}
+
+/// A personal token that counts now; read anew each time, so that a revocation counts at once. Its use is remembered.
+pub(crate) async fn personal(state: &AppState, token: String, now: UnixTime) -> Result<personal_token::Standing> {
+    let standing = state.read(now, move |cx| personal_token::judge(cx.store, &token, cx.now)).await?;
+    state.personal_token_used(&standing.token.id, now);
+    Ok(standing)
 }
 
 /// A request that carries no token.

@@ -77,6 +77,7 @@ pub struct Inner {
     keys_read: Mutex<Option<Instant>>,
     seen: Mutex<HashMap<String, UnixTime>>,
     issued: Mutex<HashMap<String, u64>>,
+    used_tokens: Mutex<HashMap<String, UnixTime>>,
 }
 
 /// A document that is served as it stands.
@@ -123,6 +124,7 @@ impl AppState {
             keys_read: Mutex::new(None),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            used_tokens: Mutex::default(),
             settings,
             policy,
             db,
@@ -177,6 +179,16 @@ impl Inner {
     /// The sessions that were used since this was asked last.
     pub fn take_seen(&self) -> HashMap<String, UnixTime> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A personal token was used; written later, off the request path.
+    pub fn personal_token_used(&self, id: &str, now: UnixTime) {
+        self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), now);
+    }
+
+    /// The personal tokens that were used since this was asked last.
+    pub fn take_used_tokens(&self) -> HashMap<String, UnixTime> {
+        std::mem::take(&mut *self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A client was given a token of its own; counted, not recorded one by one.

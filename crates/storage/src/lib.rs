@@ -20,6 +20,7 @@ mod grants;
 mod identity;
 mod keys;
 mod migrate;
+mod personal_tokens;
 mod pool;
 mod records;
 mod roles;

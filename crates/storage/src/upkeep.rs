@@ -3,8 +3,8 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, refusals, role_maps, roles, sealed_keys,
-    sessions, sign_in_names, users,
+    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, personal_tokens, refusals, role_maps, roles,
+    sealed_keys, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -87,7 +87,8 @@ impl Upkeep for Tx<'_> {
                 audit,
                 refusals,
                 changes,
-                ephemeral
+                ephemeral,
+                personal_tokens
             ))
         })
     }
@@ -96,7 +97,13 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
+    |c, now, retention, limit| {
+        let end = now.plus(-retention.ended).0;
+        let over = personal_tokens::expires_at.lt(end).or(personal_tokens::revoked_at.lt(end).assume_not_null());
+        let old: Vec<String> = personal_tokens::table.filter(over).select(personal_tokens::id).limit(limit).load(c)?;
+        diesel::delete(personal_tokens::table.filter(personal_tokens::id.eq_any(old))).execute(c)
+    },
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oauth/userinfo`, `/oauth/userinfo/{client_id}` and `/me` (OIDC Core §5.3).
 
 use super::fresh_json;
-use crate::bearer::{in_two_places, missing, verified};
+use crate::bearer::{in_two_places, missing, personal, verified};
 use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
@@ -9,7 +9,7 @@ use actix_web::http::Method;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::access_token::{Standing, must_stand};
-use propusk_domain::{Cause, Refusal, Result, UnixTime, userinfo};
+use propusk_domain::{Cause, Refusal, Result, UnixTime, personal_token, userinfo};
 use propusk_protocol::userinfo::bearer_token;
 use propusk_protocol::{ErrorCode, TokenSource};
 use serde_json::{Map, Value};
@@ -39,6 +39,13 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
+    if token.starts_with(personal_token::PREFIX) {
+        let standing = personal(state, token, now).await?;
+        userinfo::allow_personal(&standing.token, source, path_client)?;
+        let owner = standing.token.client_id.as_deref().unwrap_or_default();
+        let user = standing.user.as_ref().ok_or_else(|| without_person(owner))?;
+        return Ok(userinfo::personal_claims(user, &standing.token.scope));
+    }
     let claims = verified(state, &token, now).await?;
     let standing = state.standing(&claims, now).await?;
     let client = standing.client.as_deref();

@@ -22,11 +22,12 @@ use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::error::printable;
 use propusk_domain::flow::{AccountForm, Sealed};
 use propusk_domain::grant::Revocation;
+use propusk_domain::personal_token::{self, Owner, PersonalToken};
 use propusk_domain::session::{self, Browser, Session};
 use propusk_domain::user::User;
 use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, account};
-use propusk_protocol::{ErrorCode, Params};
-use view::{Account, ConsentRow, Notice, SessionRow, device};
+use propusk_protocol::{ErrorCode, Params, Scope};
+use view::{Account, ConsentRow, Notice, SessionRow, TokenRow, device};
 
 /// Sessions on the page; nobody has so many browsers.
 const SESSIONS: i64 = 100;
@@ -91,7 +92,29 @@ async fn act(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
             state.write(now, move |cx| account::withdraw(cx, &sub, &client_id)).await?;
             Ok(done(state, "withdrawn"))
         }
+        Some("token") => make_token(state, request, params, (session, user), now).await,
+        Some("revoke") => {
+            let id = params.get("token_id").unwrap_or_default().to_owned();
+            state.write(now, move |cx| personal_token::revoke(cx, &id, Some(&sub))).await?;
+            Ok(done(state, "token"))
+        }
         _ => Err(Refusal::invalid_request("The form does not say what to do", Cause::MalformedRequest).expected("action").into()),
+    }
+}
+
+/// The token stands on the answer itself and nowhere else: no redirect could carry it.
+async fn make_token(state: &AppState, request: &HttpRequest, params: &Params, signed_in: (Session, User), now: UnixTime) -> Result<HttpResponse> {
+    let name = params.get("token_name").unwrap_or_default().to_owned();
+    let days = params.get("token_days").and_then(|days| days.parse().ok()).unwrap_or(0);
+    let scope = params.get("token_scope").and_then(|scope| Scope::parse(scope).ok()).unwrap_or_default();
+    let user = signed_in.1.clone();
+    match state.write(now, move |cx| personal_token::create(cx, Owner::User(&user), &name, &scope, days)).await {
+        Ok((_, secret)) => show_with(state, request, None, &signed_in, (None, StatusCode::OK), Some(secret.expose()), now).await,
+        Err(failure @ Error::Refused(_)) => {
+            state.report("account", failure, now);
+            show(state, request, None, &signed_in, (Some(Notice::BadToken), StatusCode::BAD_REQUEST), now).await
+        }
+        Err(fault) => Err(fault),
     }
 }
 
@@ -172,12 +195,24 @@ async fn show(
     state: &AppState,
     request: &HttpRequest,
     params: Option<&Params>,
+    signed_in: &(Session, User),
+    said: (Option<Notice>, StatusCode),
+    now: UnixTime,
+) -> Result<HttpResponse> {
+    show_with(state, request, params, signed_in, said, None, now).await
+}
+
+async fn show_with(
+    state: &AppState,
+    request: &HttpRequest,
+    params: Option<&Params>,
     (session, user): &(Session, User),
     (notice, status): (Option<Notice>, StatusCode),
+    new_token: Option<&str>,
     now: UnixTime,
 ) -> Result<HttpResponse> {
     let sub = user.sub.clone();
-    let (sessions, consents) = state
+    let (sessions, consents, tokens) = state
         .read(now, move |cx| {
             let sessions = cx.store.list_sessions(Some(&sub), cx.now, SESSIONS)?;
             let mut consents = Vec::new();
@@ -187,7 +222,8 @@ async fn show(
                 let client_name = name.unwrap_or_else(|| consent.client_id.clone());
                 consents.push(ConsentRow { client_id: consent.client_id, client_name, scopes });
             }
-            Ok((sessions, consents))
+            let tokens = cx.store.list_personal_tokens(Some(&sub), None)?;
+            Ok((sessions, consents, tokens))
         })
         .await?;
     let idle = state.policy.session_idle;
@@ -207,13 +243,15 @@ async fn show(
         min_length: state.settings.password.min_length,
         sessions: rows,
         consents,
+        tokens: tokens.into_iter().filter(|token| token.is_alive(now)).map(token_row).collect(),
+        new_token,
     };
     Ok(html(status, &view))
 }
 
 fn row(session: Session, current: &str) -> SessionRow {
     let seen = session.last_seen_at.to_string();
-    let seen_text = seen.replace('T', " ").get(..16).map(|minute| format!("{minute} UTC")).unwrap_or_default();
+    let seen_text = minute(session.last_seen_at);
     SessionRow {
         is_current: session.sid == current,
         sid: session.sid,
@@ -222,4 +260,13 @@ fn row(session: Session, current: &str) -> SessionRow {
         seen,
         seen_text,
     }
+}
+
+fn token_row(token: PersonalToken) -> TokenRow {
+    TokenRow { until: minute(token.expires_at), used: token.last_used_at.map(minute), scope: token.scope.to_string(), id: token.id, name: token.name }
+}
+
+/// `2026-11-20 12:00 UTC`
+fn minute(at: UnixTime) -> String {
+    at.to_string().replace('T', " ").get(..16).map(|minute| format!("{minute} UTC")).unwrap_or_default()
 }

@@ -25,6 +25,19 @@ pub(crate) struct Account<'a> {
     pub(crate) min_length: usize,
     pub(crate) sessions: Vec<SessionRow>,
     pub(crate) consents: Vec<ConsentRow>,
+    pub(crate) tokens: Vec<TokenRow>,
+    /// A token just made: shown this once.
+    pub(crate) new_token: Option<&'a str>,
+}
+
+/// A personal access token.
+#[derive(Debug, Clone)]
+pub(crate) struct TokenRow {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    pub(crate) scope: String,
+    pub(crate) until: String,
+    pub(crate) used: Option<String>,
 }
 
 /// A signed-in browser.
@@ -90,12 +103,14 @@ pub(crate) enum Notice {
     PasswordChanged,
     SessionEnded,
     Withdrawn,
+    TokenRevoked,
     Stale,
     WrongPassword,
     Short { least: usize },
     Long,
     Guessable,
     BadName,
+    BadToken,
     Throttled { seconds: u64 },
     Busy,
 }
@@ -103,7 +118,7 @@ pub(crate) enum Notice {
 impl Notice {
     /// One of each, for tests.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 12] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Saved,
         Self::PasswordChanged,
         Self::SessionEnded,
@@ -114,6 +129,8 @@ impl Notice {
         Self::Long,
         Self::Guessable,
         Self::BadName,
+        Self::BadToken,
+        Self::TokenRevoked,
         Self::Throttled { seconds: 30 },
         Self::Busy,
     ];
@@ -125,13 +142,14 @@ impl Notice {
             "password" => Self::PasswordChanged,
             "session" => Self::SessionEnded,
             "withdrawn" => Self::Withdrawn,
+            "token" => Self::TokenRevoked,
             "stale" => Self::Stale,
             _ => return None,
         })
     }
 
     pub(crate) const fn is_error(self) -> bool {
-        !matches!(self, Self::Saved | Self::PasswordChanged | Self::SessionEnded | Self::Withdrawn | Self::Stale)
+        !matches!(self, Self::Saved | Self::PasswordChanged | Self::SessionEnded | Self::Withdrawn | Self::TokenRevoked | Self::Stale)
     }
 
     fn text(self, locale: Locale) -> String {
@@ -154,6 +172,8 @@ impl Notice {
             Self::Long => ("account-password-long", None),
             Self::Guessable => ("account-password-guessable", None),
             Self::BadName => ("account-bad-name", None),
+            Self::BadToken => ("account-bad-token", None),
+            Self::TokenRevoked => ("account-token-revoked", None),
             Self::Throttled { seconds } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Busy => ("notice-busy", None),
         }
