@@ -305,7 +305,7 @@ mod tests {
     fn each_code_is_listed_once() {
         let mut seen = std::collections::HashSet::new();
         assert!(ErrorCode::ALL.iter().all(|code| seen.insert(*code)));
-        assert_eq!(ErrorCode::ALL.len(), 26);
+        assert_eq!(ErrorCode::ALL.len(), 27);
     }
 
     #[test]

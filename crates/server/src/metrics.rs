@@ -50,6 +50,9 @@ pub struct Metrics {
     tokens: Family<Grant, Counter>,
     query_tokens: Counter,
     refusals_dropped: Gauge,
+    traces_dropped: Gauge,
+    backup_age: Gauge,
+    backup_failures: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
 }
@@ -80,11 +83,30 @@ impl Metrics {
         );
         let refusals_dropped = Gauge::default();
         registry.register("refusals_not_recorded", "Refusals that a flood kept from being recorded", Gauge::clone(&refusals_dropped));
+        let traces_dropped = Gauge::default();
+        registry.register("trace_steps_not_recorded", "Steps of sign-ins that a flood kept from being recorded", Gauge::clone(&traces_dropped));
+        let backup_age = Gauge::default();
+        registry.register("backup_age_seconds", "Seconds since the last scheduled backup, -1 when there is none", Gauge::clone(&backup_age));
+        let backup_failures = Gauge::default();
+        registry.register("backup_failures", "Scheduled backups that failed since the start", Gauge::clone(&backup_failures));
         let rows = Family::default();
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
-        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting }
+        Self {
+            registry,
+            requests,
+            durations,
+            refusals,
+            tokens,
+            query_tokens,
+            refusals_dropped,
+            traces_dropped,
+            backup_age,
+            backup_failures,
+            rows,
+            hash_waiting,
+        }
     }
 
     /// Counts a request.
@@ -106,6 +128,17 @@ impl Metrics {
     /// Counts a token in a query string.
     pub fn query_token(&self) {
         self.query_tokens.inc();
+    }
+
+    /// How many steps of sign-ins a flood kept from being recorded.
+    pub fn traces_dropped(&self, count: u64) {
+        self.traces_dropped.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The age of the last scheduled backup in seconds (-1 when there is none), and how many have failed.
+    pub fn backups(&self, age: i64, failures: u64) {
+        self.backup_age.set(age);
+        self.backup_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
     }
 
     /// The text that a Prometheus server reads.

@@ -28,7 +28,7 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings};
+pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, TraceSettings};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -78,6 +78,10 @@ pub struct Settings {
     pub outbound: OutboundSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
+    /// `[trace]`
+    pub trace: TraceSettings,
+    /// `[backup]`
+    pub backup: BackupSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -184,7 +188,8 @@ impl Settings {
     /// What the sweeper keeps, as the store takes it.
     pub fn retention(&self) -> Retention {
         let RetentionSettings { ended, refusals, refusals_rows, audit, changes } = self.retention;
-        Retention { ended, refusals, refusals_rows, audit, changes }
+        let TraceSettings { keep: traces, rows: traces_rows } = self.trace;
+        Retention { ended, refusals, refusals_rows, traces, traces_rows, audit, changes }
     }
 
     /// The file of the master key: the configured one, else `master.key` beside the SQLite database, else `data/master.key`.
@@ -240,6 +245,8 @@ impl Settings {
             metrics: root.section("metrics", MetricsSettings::read),
             outbound: root.section("outbound", OutboundSettings::read),
             retention: root.section("retention", RetentionSettings::read),
+            trace: root.section("trace", TraceSettings::read),
+            backup: root.section("backup", BackupSettings::read),
         }
     }
 }

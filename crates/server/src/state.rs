@@ -1,5 +1,6 @@
 //! What a running server holds: one small clonable handle, built once, no statics.
 
+use crate::backup::schedule::Status;
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
@@ -8,6 +9,7 @@ use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
 use crate::refusals::RefusalSink;
 use crate::settings::Settings;
+use crate::trace::TraceSink;
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use propusk_crypto::{MasterKey, PasswordHasher, SystemRandom};
@@ -61,6 +63,10 @@ pub struct Inner {
     pub hash_waiting: AtomicUsize,
     /// Where refusals go.
     pub refusals: RefusalSink,
+    /// Where the steps of sign-ins go.
+    pub traces: TraceSink,
+    /// What became of the scheduled backups.
+    pub backups: Status,
     /// What is counted.
     pub metrics: Metrics,
     /// The community's look.
@@ -114,6 +120,8 @@ impl AppState {
             hash_permits: Semaphore::new(2 * permits),
             hash_waiting: AtomicUsize::new(0),
             refusals: RefusalSink::default(),
+            traces: TraceSink::default(),
+            backups: Status::default(),
             metrics: Metrics::new(),
             brand_css: Bytes::from(brand_css(&brand)),
             brand,

@@ -3,8 +3,8 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, grants, personal_tokens, refusals, role_maps, roles,
-    sealed_keys, sessions, sign_in_names, users,
+    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, flow_steps, grants, personal_tokens, refusals,
+    role_maps, roles, sealed_keys, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -88,6 +88,7 @@ impl Upkeep for Tx<'_> {
                 refusals,
                 changes,
                 ephemeral,
+                flow_steps,
                 personal_tokens
             ))
         })
@@ -97,7 +98,7 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     |c, now, retention, limit| {
         let end = now.plus(-retention.ended).0;
         let over = personal_tokens::expires_at.lt(end).or(personal_tokens::revoked_at.lt(end).assume_not_null());
@@ -148,6 +149,20 @@ const STEPS: [Step; 10] = [
         let oldest = refusals::table.order((refusals::at, refusals::reference)).select(refusals::reference).limit(surplus);
         let oldest: Vec<String> = oldest.load(c)?;
         diesel::delete(refusals::table.filter(refusals::reference.eq_any(oldest))).execute(c)
+    },
+    |c, now, retention, limit| {
+        let old = flow_steps::table.filter(flow_steps::at.lt(now.plus(-retention.traces).0)).select(flow_steps::id).limit(limit);
+        let old: Vec<String> = old.load(c)?;
+        diesel::delete(flow_steps::table.filter(flow_steps::id.eq_any(old))).execute(c)
+    },
+    |c, _, retention, limit| {
+        let rows: i64 = flow_steps::table.count().get_result(c)?;
+        let surplus = (rows - retention.traces_rows).min(limit);
+        if surplus <= 0 {
+            return Ok(0);
+        }
+        let oldest: Vec<String> = flow_steps::table.order(flow_steps::id).select(flow_steps::id).limit(surplus).load(c)?;
+        diesel::delete(flow_steps::table.filter(flow_steps::id.eq_any(oldest))).execute(c)
     },
     |c, now, retention, limit| {
         let old = audit::table.filter(audit::at.lt(now.plus(-retention.audit).0)).select(audit::id).limit(limit);
