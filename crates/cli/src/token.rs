@@ -84,13 +84,13 @@ impl Create {
         let Self { user, client, name, scope, days } = self;
         let scope = Scope::parse(&scope).map_err(|error| Failure::usage(format!("--scope: {error}")))?;
         let user = user.map(|name| house::find_user(instance, &name)).transpose()?;
-        let (token, secret) = instance.write(move |cx| match &user {
-            Some(user) => personal_token::create(cx, Owner::User(user), &name, &scope, days),
-            None => {
-                let id = client.as_deref().unwrap_or_default();
-                let found = cx.store.find_client(id)?.ok_or_else(|| unknown_client(id))?;
-                personal_token::create(cx, Owner::Client(&found), &name, &scope, days)
+        let (token, secret) = instance.write(move |cx| {
+            if let Some(user) = &user {
+                return personal_token::create(cx, Owner::User(user), &name, &scope, days);
             }
+            let id = client.as_deref().unwrap_or_default();
+            let found = cx.store.find_client(id)?.ok_or_else(|| unknown_client(id))?;
+            personal_token::create(cx, Owner::Client(&found), &name, &scope, days)
         })?;
         let mut answer = row(&token);
         if let Some(members) = answer.as_object_mut() {
