@@ -19,13 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What `propusk explain REF --json` says.
-struct Explained {
-    document: Value,
+pub(crate) struct Explained {
+    pub(crate) document: Value,
 }
 
 impl Explained {
     /// A member as text; empty when it is null.
-    fn of(&self, member: &str) -> &str {
+    pub(crate) fn of(&self, member: &str) -> &str {
         self.document[member].as_str().unwrap_or_default()
     }
 
@@ -40,7 +40,7 @@ impl Explained {
     }
 
     /// The one command among them.
-    fn command(&self) -> &str {
+    pub(crate) fn command(&self) -> &str {
         let commands: Vec<&str> = self.fixes().into_iter().filter(|fix| fix.starts_with("propusk ")).collect();
         assert_eq!(commands.len(), 1, "one command mends it: {:?}", self.fixes());
         commands[0]
@@ -55,7 +55,7 @@ impl Explained {
 }
 
 /// The explanation of a reference, from the real binary on the same database.
-fn explain(server: &TestServer, reference: &str) -> Explained {
+pub(crate) fn explain(server: &TestServer, reference: &str) -> Explained {
     assert!(reference.len() == 6 && reference.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()), "no reference: {reference:?}");
     // The server writes it a moment after its answer.
     server.explain(reference);

@@ -24,6 +24,7 @@ mod explain;
 mod failures;
 mod imports;
 mod openapi;
+mod password_links;
 mod personal_tokens;
 mod protocol_rules;
 mod readme;

@@ -147,6 +147,7 @@ fn longest_life(purpose: KeyPurpose, policy: &Policy) -> i64 {
         // A day more than the longest token: ID tokens come back as hints, and readers keep their copy of the JWKS for a day.
         KeyPurpose::Sign(_) => MAX_ACCESS_TOKEN_LIFETIME + DAY,
         KeyPurpose::Refresh => policy.grant_lifetime.saturating_add(policy.refresh_retry_window),
-        KeyPurpose::Flow => policy.flow_lifetime,
+        // It seals links to set a password, too.
+        KeyPurpose::Flow => policy.flow_lifetime.max(policy.password_link_lifetime),
     }
 }

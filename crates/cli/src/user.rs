@@ -7,6 +7,7 @@ use crate::output::{Report, changes_text, lines, short, table};
 use clap::{Args, Subcommand};
 use propusk_domain::admin::diff;
 use propusk_domain::admin::users::{self, NewUser, UserPatch};
+use propusk_domain::password_link;
 use propusk_domain::user::{NameKind, SignInName, User as Person};
 use propusk_server::instance::Instance;
 use serde_json::{Map, Value, json};
@@ -34,6 +35,7 @@ Setting a password signs the person out everywhere.
 Examples:
   propusk user set-password anna                   (asks on the terminal)
   propusk user set-password anna --generate-password
+  propusk user set-password anna --link            (prints a link by which the person sets it, once)
   propusk user set-password anna --password-stdin < password.txt";
 const STATE_EXAMPLES: &str = "\
 Disabling signs the person out everywhere; enabling brings no session back.
@@ -163,6 +165,9 @@ pub(crate) struct SetPassword {
     /// Username, another sign-in name or subject
     #[arg(allow_hyphen_values = true)]
     name: String,
+    /// Change nothing; print a one-time link by which the person chooses the password
+    #[arg(long, conflicts_with = "PasswordSource")]
+    link: bool,
     #[command(flatten)]
     password: PasswordSource,
 }
@@ -253,6 +258,9 @@ impl SetPassword {
     fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
         let instance = house::open(config)?;
         let user = house::find_user(&instance, &self.name)?;
+        if self.link {
+            return link(&instance, user);
+        }
         let chosen = self.password.choose_or_ask()?;
         let hash = house::hash(&instance, &chosen.password)?;
         let sub = user.sub.clone();
@@ -266,6 +274,17 @@ impl SetPassword {
         }
         Ok(Report::of(answer).human(text))
     }
+}
+
+fn link(instance: &Instance, user: Person) -> Result<Report, Failure> {
+    let username = user.username.clone();
+    let (sub, url, expires_at) = instance.write(move |cx| {
+        let link = password_link::make(cx, &user, "command line")?;
+        Ok((user.sub.clone(), link.url(&cx.policy.issuer, cx.keys)?, link.expires_at.to_string()))
+    })?;
+    let answer = json!({ "sub": sub, "username": username, "url": url, "expires_at": expires_at });
+    let human = format!("Whoever opens this link sets the password of {username}. It works once, until {expires_at}:\n{url}\n");
+    Ok(Report::of(answer).human(human))
 }
 
 fn show(instance: &Instance, name: &str) -> Result<Report, Failure> {

@@ -23,6 +23,7 @@ pub mod introspect;
 pub mod keys;
 pub mod login;
 pub mod outbox;
+pub mod password_link;
 pub mod personal_token;
 pub mod policy;
 pub mod records;

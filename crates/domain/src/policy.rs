@@ -23,6 +23,8 @@ pub struct Policy {
     pub key_announcement: i64,
     /// How long a replaced client secret keeps working.
     pub secret_overlap: i64,
+    /// How long a link to set a password works.
+    pub password_link_lifetime: i64,
     /// The client by which the chat signs people in.
     pub chat_client: String,
     /// Whether the settings name a chat to look after.
@@ -42,6 +44,7 @@ impl Default for Policy {
             clock_leeway: 10,
             key_announcement: DAY,
             secret_overlap: 3600,
+            password_link_lifetime: DAY,
             chat_client: "rocketchat".to_owned(),
             chat_configured: false,
         }

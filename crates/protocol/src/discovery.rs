@@ -33,6 +33,8 @@ pub const PATHS: &[&str] = &[
     paths::USERS,
     paths::USER,
     paths::USER_PASSWORD,
+    paths::USER_PASSWORD_LINK,
+    paths::SET_PASSWORD,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -89,6 +91,10 @@ pub mod paths {
     pub const USER: &str = "/api/v1/users/{sub}";
     /// Their password.
     pub const USER_PASSWORD: &str = "/api/v1/users/{sub}/password";
+    /// A link by which a person sets their password.
+    pub const USER_PASSWORD_LINK: &str = "/api/v1/users/{sub}/password-link";
+    /// Where such a link leads.
+    pub const SET_PASSWORD: &str = "/set-password";
 }
 
 /// Longest part of an unknown path that is compared.

@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     fn settings() -> PasswordSettings {
-        PasswordSettings { memory_kib: 8, iterations: 1, parallelism: 1, permits: 1, queue: 1, min_length: 8, min_score: 2 }
+        PasswordSettings { memory_kib: 8, iterations: 1, parallelism: 1, permits: 1, queue: 1, min_length: 8, min_score: 2, link_lifetime: 3600 }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::compat;
 use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{account, assets, authorize, consent, home, login, logout, rocketchat as chat};
+use crate::pages::{account, assets, authorize, consent, home, login, logout, rocketchat as chat, set_password};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
@@ -67,6 +67,7 @@ fn table(config: &mut ServiceConfig) {
         .service(endpoint("/api/v1/users", "users", "GET, POST").route(get().to(users::list)).route(post().to(users::create)))
         .service(endpoint("/api/v1/users/{sub}", "users", "GET, PATCH").route(get().to(users::show)).route(patch().to(users::change)))
         .service(endpoint("/api/v1/users/{sub}/password", "users", "PUT").route(put().to(users::set_password)))
+        .service(endpoint("/api/v1/users/{sub}/password-link", "users", "POST").route(post().to(users::password_link)))
         .service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)))
         .service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)))
         .service(page("/login", "login", "GET, HEAD, POST").route(get().to(login::get)).route(head().to(login::get)).route(post().to(login::post)))
@@ -87,6 +88,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(get().to(account::get))
                 .route(head().to(account::get))
                 .route(post().to(account::post)),
+        )
+        .service(
+            page("/set-password", "set_password", "GET, HEAD, POST")
+                .route(get().to(set_password::get))
+                .route(head().to(set_password::get))
+                .route(post().to(set_password::post)),
         )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(
@@ -143,6 +150,7 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/login" => "login",
         "/consent" => "consent",
         "/account" => "account",
+        "/set-password" => "set_password",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",

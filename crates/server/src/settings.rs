@@ -186,6 +186,7 @@ impl Settings {
             clock_leeway: self.tokens.clock_leeway,
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
+            password_link_lifetime: self.password.link_lifetime,
             chat_client: self.rocketchat.client.clone(),
             chat_configured: self.rocketchat.url.is_some(),
         }

@@ -28,6 +28,17 @@ notice-throttled-minutes = { $count ->
 notice-busy = Many people are signing in at this moment. Wait a few seconds and try again.
 notice-reauthenticate = Please enter your password again to confirm that it is you.
 notice-stale = Some time has passed since you came here. If the application does not let you in afterwards, start again from there.
+notice-password-set = The password is set, and you are signed out everywhere. Sign in with it now.
+
+## Setting a password by a link
+
+set-password-heading = Choose a password
+set-password-person = Account
+set-password-hint = { $count ->
+    [one] At least { $count } character; a few unrelated words are good. You will be signed out everywhere.
+   *[other] At least { $count } characters; a few unrelated words are good. You will be signed out everywhere.
+}
+set-password-submit = Set the password
 
 ## Consent
 
@@ -148,6 +159,8 @@ error-invalid-request-heading = The request could not be understood
 error-invalid-request-hint = Something in the link is missing or damaged. Go back to the application and start from there.
 error-flow-broken-heading = This sign-in cannot be continued
 error-flow-broken-hint = The link is incomplete, too old or already used. Go back to the application and start from there.
+error-link-dead-heading = This link does not work any more
+error-link-dead-hint = It was used before, has become too old, or is incomplete. Ask for a new one.
 error-csrf-heading = This page has to be opened again
 error-csrf-hint = The form came from another page or from an old one, so nothing was changed. Start again, and it will work.
 error-throttled-heading = Too many attempts

@@ -39,6 +39,7 @@ fn kind(reported: &Reported) -> ErrorKind {
         Some(Cause::RedirectUriMismatch) => ErrorKind::RedirectUriMismatch,
         Some(Cause::RedirectUriMissing) => ErrorKind::RedirectUriMissing,
         Some(Cause::FlowBroken | Cause::FlowExpired) => ErrorKind::FlowBroken,
+        Some(Cause::PasswordLinkDead) => ErrorKind::LinkDead,
         Some(Cause::ForeignOrigin | Cause::LostCookie) => ErrorKind::Csrf,
         Some(Cause::LoginThrottled) => ErrorKind::Throttled,
         Some(Cause::TooLarge) => ErrorKind::TooLarge,

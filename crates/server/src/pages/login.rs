@@ -90,6 +90,7 @@ async fn form(state: &AppState, request: &HttpRequest, params: &Params, flow: &F
         Some("expired") => Some(LoginNotice::Expired),
         Some("cookie") => Some(LoginNotice::CookieLost),
         Some("blocked") => Some(LoginNotice::CookiesBlocked),
+        Some("password") => Some(LoginNotice::PasswordSet),
         Some("again") => Some(LoginNotice::Reauthenticate),
         _ if is_stale => Some(LoginNotice::Stale),
         _ => None,

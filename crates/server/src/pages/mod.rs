@@ -12,6 +12,7 @@ pub mod i18n;
 pub mod login;
 pub mod logout;
 pub mod rocketchat;
+pub(crate) mod set_password;
 pub mod step;
 pub mod view;
 

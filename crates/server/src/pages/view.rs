@@ -100,11 +100,13 @@ pub enum LoginNotice {
     Reauthenticate,
     /// The flow is so old that the application may have forgotten it (Rocket.Chat does after five minutes).
     Stale,
+    /// A password was just set by a link.
+    PasswordSet,
 }
 
 impl LoginNotice {
     /// One of each, for tests and previews.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Expired,
         Self::CookieLost,
         Self::CookiesBlocked,
@@ -113,6 +115,7 @@ impl LoginNotice {
         Self::Busy,
         Self::Reauthenticate,
         Self::Stale,
+        Self::PasswordSet,
     ];
 
     /// The sentence.
@@ -135,6 +138,7 @@ impl LoginNotice {
             Self::Busy => ("notice-busy", None),
             Self::Reauthenticate => ("notice-reauthenticate", None),
             Self::Stale => ("notice-stale", None),
+            Self::PasswordSet => ("notice-password-set", None),
         }
     }
 
@@ -251,6 +255,8 @@ pub enum ErrorKind {
     InvalidRequest,
     /// The flow of the address cannot be opened, or is over.
     FlowBroken,
+    /// The one-time link was used, or is over.
+    LinkDead,
     /// The form did not come from this browser's own page, and no flow could be started again.
     Csrf,
     /// Too many requests.
@@ -273,13 +279,14 @@ pub enum ErrorKind {
 
 impl ErrorKind {
     /// One of each, for tests and previews.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::UnknownClient,
         Self::DisabledClient,
         Self::RedirectUriMismatch,
         Self::RedirectUriMissing,
         Self::InvalidRequest,
         Self::FlowBroken,
+        Self::LinkDead,
         Self::Csrf,
         Self::Throttled,
         Self::ServerError,
@@ -300,6 +307,7 @@ impl ErrorKind {
             Self::RedirectUriMissing => "redirect-uri-missing",
             Self::InvalidRequest => "invalid-request",
             Self::FlowBroken => "flow-broken",
+            Self::LinkDead => "link-dead",
             Self::Csrf => "csrf",
             Self::Throttled => "throttled",
             Self::ServerError => "server-error",

@@ -25,6 +25,9 @@ pub struct PasswordSettings {
     pub min_length: usize,
     /// How hard a new password is to guess at least: zxcvbn's score, 0 to 4.
     pub min_score: u8,
+    /// How long a one-time link to set a password works, in seconds.
+    #[serde(serialize_with = "duration::serialize")]
+    pub link_lifetime: i64,
 }
 
 /// The sign-in page, and how guessing is slowed.
@@ -65,6 +68,7 @@ impl PasswordSettings {
             queue: section.integer("queue", 64, 1..=10_000),
             min_length: section.integer("min_length", 8, 1..=1024),
             min_score: section.integer("min_score", 2, 0..=4),
+            link_lifetime: section.seconds("link_lifetime", 86_400, 300..=7 * 86_400),
         };
         if settings.memory_kib < 8 * settings.parallelism {
             section.problem("memory_kib", "must be at least eight times `password.parallelism`".to_owned());

@@ -80,6 +80,16 @@ pub(crate) async fn set_password(state: Data<AppState>, request: HttpRequest, pa
     answer::finish(&state, result, now)
 }
 
+/// `POST /api/v1/users/{sub}/password-link`: a link by which the person sets their password, once.
+pub(crate) async fn password_link(state: Data<AppState>, request: HttpRequest, path: Path<String>) -> HttpResponse {
+    let now = state.now();
+    let result = match calling_service(&state, &request, USERS_SCOPE, now).await {
+        Ok(client_id) => run_password_link(&state, client_id, path.into_inner(), now).await,
+        Err(error) => return state.report("users", error, now).bearer(),
+    };
+    answer::finish(&state, result, now)
+}
+
 async fn run_list(state: &AppState, request: &HttpRequest, now: UnixTime) -> Answered {
     let params = query(request)?;
     if let Some(username) = params.get("username") {
@@ -205,6 +215,18 @@ async fn run_password(state: &AppState, client_id: String, sub: String, body: Js
         })
         .await?;
     Ok(HttpResponse::NoContent().finish())
+}
+
+async fn run_password_link(state: &AppState, client_id: String, sub: String, now: UnixTime) -> Answered {
+    let (url, expires_at) = state
+        .write(now, move |cx| {
+            let user = of_sub(cx, &sub)?;
+            let link = propusk_domain::password_link::make(cx, &user, &client_id)?;
+            noted(cx, &client_id, &sub, "password_link")?;
+            Ok((link.url(&cx.policy.issuer, cx.keys)?, link.expires_at))
+        })
+        .await?;
+    Ok(HttpResponse::Ok().json(json!({ "url": url, "expires_at": expires_at.0 })))
 }
 
 /// By subject alone: a name in the path could turn into another person's.

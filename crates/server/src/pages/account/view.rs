@@ -152,7 +152,7 @@ impl Notice {
         !matches!(self, Self::Saved | Self::PasswordChanged | Self::SessionEnded | Self::Withdrawn | Self::TokenRevoked | Self::Stale)
     }
 
-    fn text(self, locale: Locale) -> String {
+    pub(crate) fn text(self, locale: Locale) -> String {
         match self.key() {
             (key, Some(number)) => count(locale, key, number),
             (key, None) => t(locale, key),
