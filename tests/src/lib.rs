@@ -21,3 +21,4 @@ pub mod proxy;
 pub mod receiver;
 pub mod rocketchat;
 pub mod server;
+pub mod smtp;

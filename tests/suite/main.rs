@@ -22,6 +22,7 @@ mod deploy;
 mod ephemeral;
 mod explain;
 mod failures;
+mod forgotten_password;
 mod imports;
 mod openapi;
 mod password_links;

@@ -22,6 +22,7 @@ pub mod imported;
 pub mod introspect;
 pub mod keys;
 pub mod login;
+pub mod mail;
 pub mod outbox;
 pub mod password_link;
 pub mod personal_token;

@@ -24,11 +24,13 @@ pub enum Topic {
     ChatLogout,
     /// One login token of the chat has to end.
     ChatToken,
+    /// A mail that somebody asked for.
+    Mail,
 }
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 4] = [Self::BackchannelLogout, Self::ChatPerson, Self::ChatLogout, Self::ChatToken];
+    pub const ALL: [Self; 5] = [Self::BackchannelLogout, Self::ChatPerson, Self::ChatLogout, Self::ChatToken, Self::Mail];
 
     /// The topics of the chat.
     pub const CHAT: [Self; 3] = [Self::ChatPerson, Self::ChatLogout, Self::ChatToken];
@@ -40,6 +42,7 @@ impl Topic {
             Self::ChatPerson => "chat_person",
             Self::ChatLogout => "chat_logout",
             Self::ChatToken => "chat_token",
+            Self::Mail => "mail",
         }
     }
 

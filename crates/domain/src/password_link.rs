@@ -9,9 +9,11 @@ use crate::context::{Audit, Cx};
 use crate::error::{Refusal, Result};
 use crate::flow::Sealed;
 use crate::keys::ServerKeys;
+use crate::mail::verified_address;
 use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::User;
+use propusk_crypto::digest;
 use propusk_protocol::ErrorCode;
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,12 @@ pub struct PasswordLink {
     /// When it ends.
     #[serde(rename = "e")]
     pub expires_at: UnixTime,
+    /// Digest of the address that it was mailed to; the link dies when that is the person's no more.
+    #[serde(rename = "a", default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
+    /// The parked sign-in that goes on afterwards.
+    #[serde(rename = "f", default, skip_serializing_if = "Option::is_none")]
+    pub flow: Option<String>,
 }
 
 impl Sealed for PasswordLink {
@@ -51,7 +59,7 @@ pub fn make(cx: &mut Cx<'_>, user: &User, by: &str) -> Result<PasswordLink> {
     }
     let expires_at = cx.now.plus(cx.policy.password_link_lifetime);
     cx.audit(Audit::of("password_link_made").sub(&user.sub).detail(format!("{by}, until {expires_at}")))?;
-    Ok(PasswordLink { sub: user.sub.clone(), version: user.credential_version, expires_at })
+    Ok(PasswordLink { sub: user.sub.clone(), version: user.credential_version, expires_at, address: None, flow: None })
 }
 
 /// The person whose password the link sets, while it can.
@@ -63,6 +71,9 @@ pub fn open(store: &mut dyn Store, token: &str, keys: &ServerKeys, now: UnixTime
         return Err(dead(format!("one that ended at {}", link.expires_at)).into());
     }
     match store.find_user(&link.sub)? {
+        Some(user) if link.address.is_some() && link.address != verified_address(&user).map(digest) => {
+            Err(dead("one that was mailed to an address that is the person's no more").into())
+        }
         Some(user) if user.is_active() && user.credential_version == link.version => Ok((link, user)),
         Some(_) => Err(dead("one that was used, or that another password or a disabling has ended").into()),
         None => Err(dead("one of a person who was removed").into()),

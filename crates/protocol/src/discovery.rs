@@ -35,6 +35,7 @@ pub const PATHS: &[&str] = &[
     paths::USER_PASSWORD,
     paths::USER_PASSWORD_LINK,
     paths::SET_PASSWORD,
+    paths::FORGOT_PASSWORD,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -95,6 +96,8 @@ pub mod paths {
     pub const USER_PASSWORD_LINK: &str = "/api/v1/users/{sub}/password-link";
     /// Where such a link leads.
     pub const SET_PASSWORD: &str = "/set-password";
+    /// Where a mail with one is asked for, when mails can be sent.
+    pub const FORGOT_PASSWORD: &str = "/forgot-password";
 }
 
 /// Longest part of an unknown path that is compared.

@@ -11,6 +11,7 @@ mod error;
 mod extract;
 pub mod instance;
 mod lookup;
+mod mail;
 pub mod metrics;
 mod middleware;
 pub mod outbound;

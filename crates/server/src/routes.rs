@@ -3,7 +3,7 @@
 use crate::compat;
 use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{account, assets, authorize, consent, home, login, logout, rocketchat as chat, set_password};
+use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
@@ -90,6 +90,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(post().to(account::post)),
         )
         .service(
+            page("/forgot-password", "forgot_password", "GET, HEAD, POST")
+                .route(get().to(forgot_password::get))
+                .route(head().to(forgot_password::get))
+                .route(post().to(forgot_password::post)),
+        )
+        .service(
             page("/set-password", "set_password", "GET, HEAD, POST")
                 .route(get().to(set_password::get))
                 .route(head().to(set_password::get))
@@ -151,6 +157,7 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/consent" => "consent",
         "/account" => "account",
         "/set-password" => "set_password",
+        "/forgot-password" => "forgot_password",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",

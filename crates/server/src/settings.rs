@@ -15,6 +15,7 @@ mod rocketchat;
 mod secret_url;
 mod section;
 mod sign_in;
+mod smtp;
 
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, Out
 pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
+pub use smtp::{SmtpServer, SmtpSettings};
 
 use section::Section;
 
@@ -92,6 +94,8 @@ pub struct Settings {
     pub trace: TraceSettings,
     /// `[backup]`
     pub backup: BackupSettings,
+    /// `[smtp]`
+    pub smtp: SmtpSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -263,6 +267,7 @@ impl Settings {
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
             backup: root.section("backup", BackupSettings::read),
+            smtp: root.section("smtp", SmtpSettings::read),
         }
     }
 }

@@ -12,6 +12,7 @@ login-username = Username or e-mail
 login-password = Password
 login-submit = Sign in
 login-cancel = Cancel
+login-forgot = Forgot your password?
 
 notice-expired = This page had been open for too long, so signing in starts again. Please enter your name and password once more.
 notice-cookie-lost = Your browser no longer had the cookie of this page, so signing in starts again. Please enter your name and password once more.
@@ -39,6 +40,20 @@ set-password-hint = { $count ->
    *[other] At least { $count } characters; a few unrelated words are good. You will be signed out everywhere.
 }
 set-password-submit = Set the password
+
+## A forgotten password
+
+forgot-heading = Forgot your password?
+forgot-lead = Type your username or your e-mail address, and you get a mail with a link by which you choose a new password.
+forgot-submit = Send the link
+forgot-sent = If there is such an account and its address is verified, a mail is on its way. The link in it works for an hour. Look among the spam, too.
+forgot-back = Back to signing in
+
+mail-password-subject = { $client }: a new password
+mail-password-lead = Somebody, probably you, asked for a new password at { $client }.
+mail-password-account = Your username
+mail-password-link = Open this link within an hour and choose a new password. It works once:
+mail-password-ignore = If it was not you, do nothing: your password stays as it is.
 
 ## Consent
 

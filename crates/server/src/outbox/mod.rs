@@ -2,6 +2,7 @@
 //! write down what became of it. Woken after each commit that added a row, and once a second.
 
 mod backchannel;
+pub(crate) mod mail;
 
 use crate::outbound::Outbound;
 use crate::rocketchat::courier::ChatCourier;
@@ -71,7 +72,8 @@ pub(crate) fn couriers(state: &AppState) -> Result<Vec<Box<dyn Courier>>, Fault>
     let outbound = Outbound::new(&settings)?;
     let logouts = (0..LOGOUT_THREADS).map(|_| Box::new(backchannel::Logouts::new(state.clone(), outbound.clone())) as Box<dyn Courier>);
     let chat = ChatCourier::new(state.clone(), state.outbound.clone());
-    Ok(logouts.chain([Box::new(chat) as Box<dyn Courier>]).collect())
+    let mails = mail::Mails::new(state.clone())?;
+    Ok(logouts.chain([Box::new(chat) as Box<dyn Courier>, Box::new(mails) as Box<dyn Courier>]).collect())
 }
 
 /// Runs until the end is asked for; a delivery in flight is finished.

@@ -122,6 +122,7 @@ async fn render(state: &AppState, request: &HttpRequest, params: Option<&Params>
         flow: shown.sealed,
         client_name: client.as_ref().map(|client| client.client.name.as_str()),
         username: shown.username,
+        forgot_href: state.settings.smtp.is_set().then(|| own_url(state, "/forgot-password", &[("flow", shown.sealed)])),
         notice: shown.notice,
     };
     html(shown.status, &view)

@@ -7,6 +7,7 @@ pub mod authorize;
 pub mod brand;
 pub mod consent;
 pub mod error;
+pub(crate) mod forgot_password;
 pub mod home;
 pub mod i18n;
 pub mod login;

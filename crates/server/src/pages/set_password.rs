@@ -1,6 +1,7 @@
 //! `/set-password`: where a one-time link leads. The link is the proof: whoever opened it sets the password, and then signs in.
 
 use super::account::view::Notice;
+use super::step;
 use super::view::Page;
 use super::{common, error, html, i18n, locale, own_url, see_other};
 use crate::extract::form::{Form, query};
@@ -90,9 +91,21 @@ async fn set(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
         };
         return Ok(render(state, request, None, token, &user, Some(notice)));
     }
+    let flow = link.flow.clone();
     let hash = hash_new(state, new.to_owned()).await?;
     state.write(now, move |cx| password_link::set_password(cx, &link, hash.clone())).await?;
-    Ok(see_other(&own_url(state, "/login", &[("notice", "password")])))
+    let mut pairs = vec![("notice", "password")];
+    let goes_on = going_on(state, request, flow.as_deref(), now).await;
+    pairs.extend(goes_on.then_some(flow.as_deref()).flatten().map(|flow| ("flow", flow)));
+    Ok(see_other(&own_url(state, "/login", &pairs)))
+}
+
+/// Whether the sign-in during which the password was forgotten goes on: in the browser that began it, while it is not over. The
+/// application would not recognise another browser.
+async fn going_on(state: &AppState, request: &HttpRequest, flow: Option<&str>, now: UnixTime) -> bool {
+    let Some(sealed) = flow else { return false };
+    let Ok(flow) = step::open(state, Some(sealed), now).await else { return false };
+    step::is_same_browser(state, request, &flow) && !flow.is_expired(state.policy.flow_lifetime, now)
 }
 
 async fn opened(state: &AppState, token: &str, now: UnixTime) -> Result<(PasswordLink, User)> {

@@ -194,6 +194,19 @@ pub async fn seal(state: &AppState, request: &HttpRequest, flow: &Flow, now: Uni
     Ok(format!("{PARKED}{key}"))
 }
 
+/// Keeps a flow for a link that is used later: the key under which it is parked; `None` for one that cannot be opened. Whoever
+/// calls counts the calls.
+pub(super) async fn keep(state: &AppState, sealed: &str, now: UnixTime) -> Result<Option<String>> {
+    let Ok(flow) = open(state, Some(sealed), now).await else { return Ok(None) };
+    if sealed.starts_with(PARKED) {
+        return Ok(Some(sealed.to_owned()));
+    }
+    let key = propusk_crypto::random::token(&state.rng, 16);
+    let (name, sealed, lifetime) = (format!("flow:{key}"), flow.seal(&state.keys())?, 2 * state.policy.flow_lifetime);
+    state.blocking(move |state| state.ephemeral.put(&name, sealed.as_bytes(), lifetime, now)).await??;
+    Ok(Some(format!("{PARKED}{key}")))
+}
+
 /// Opens a flow from a URL or form; a refusal when it was damaged, lost or sealed by another installation.
 pub async fn open(state: &AppState, sealed: Option<&str>, now: UnixTime) -> Result<Flow> {
     let broken = || {
