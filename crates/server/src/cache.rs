@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 /// When the watcher has been silent for so long, the caches are not asked.
 const STALE: Duration = Duration::from_secs(1);
 
-/// How many entries a cache holds before it makes room: about 1 KiB each.
-const CAPACITY: usize = 20_000;
+/// How many entries a cache holds before it makes room: about 1 KiB each, and every code that is redeemed fills one.
+const CAPACITY: usize = 4096;
 
 /// Everything that is cached.
 pub struct Caches {
