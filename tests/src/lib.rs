@@ -17,5 +17,6 @@ pub mod form;
 pub mod html;
 pub mod http;
 pub mod postgres;
+pub mod proxy;
 pub mod rocketchat;
 pub mod server;

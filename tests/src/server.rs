@@ -161,6 +161,11 @@ impl TestServer {
         &self.settings
     }
 
+    /// The directory of its files; gone with the last server on it.
+    pub fn place(&self) -> &std::path::Path {
+        self.place.directory.path()
+    }
+
     /// Moves the clock.
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(seconds);

@@ -25,6 +25,7 @@ mod readme;
 mod relying_party;
 mod rocketchat;
 mod rocketchat_oracle;
+mod rocketchat_tools;
 mod store;
 mod tokens;
 mod trace;

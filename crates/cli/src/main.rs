@@ -9,6 +9,7 @@ mod claims;
 mod client;
 mod client_set;
 mod config;
+mod doctor;
 mod explain;
 mod failure;
 mod house;
@@ -17,6 +18,7 @@ mod key;
 mod migrate;
 mod output;
 mod restore;
+mod rocketchat;
 mod serve;
 mod session;
 mod times;
@@ -90,6 +92,11 @@ enum Command {
     Restore(restore::Restore),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// Try the whole way of a sign-in for a client
+    Doctor(doctor::Doctor),
+    /// Rocket.Chat: settings, doctor
+    #[command(subcommand)]
+    Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -122,6 +129,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Backup(verb) => verb.run(config, cli.json),
         Command::Restore(verb) => verb.run(config, cli.json),
         Command::Apply(verb) => verb.run(config),
+        Command::Doctor(verb) => verb.run(config),
+        Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }
 }

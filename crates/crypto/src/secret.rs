@@ -89,6 +89,12 @@ pub fn digest(value: &str) -> String {
     base64url(hash(&SHA256, value.as_bytes()).as_ref())
 }
 
+/// SHA-256 in hexadecimal digits: how Rocket.Chat wants a password as a second factor.
+pub fn sha256_hex(value: &str) -> String {
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+    hash(&SHA256, value.as_bytes()).as_ref().iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
 /// Names the kind of stored hash that `presented` looks like, or `None`. Pasting the hash from another server's database as
 /// the client secret is one of the usual causes of `invalid_client`. A hint for the operator, never a decision: 64
 /// hexadecimal digits may as well be an honest secret.

@@ -20,6 +20,7 @@ pub mod policy;
 pub mod records;
 pub mod refresh;
 pub mod revoke;
+pub mod rocketchat;
 pub mod roles;
 pub mod session;
 pub mod store;

@@ -2,6 +2,7 @@
 //! itself begin here.
 
 use crate::clock::{Clock, SystemClock};
+use crate::extract::cookies::Kind;
 use crate::settings::Settings;
 use propusk_crypto::{MasterKey, Random, SystemRandom};
 use propusk_domain::admin::roles::ensure_defaults;
@@ -84,6 +85,11 @@ impl Instance {
         let rows = prepare(&db, &master, &policy, now).map_err(|error| OpenError::Database(error.into_fault()))?;
         let keys = Arc::new(unseal(&rows, &master).map_err(|_| OpenError::MasterKeyWrong(path))?);
         Ok(Self { settings: Arc::new(settings), db, keys, master, policy, rng, clock })
+    }
+
+    /// The name of the session cookie, for what plays a browser.
+    pub fn session_cookie(&self) -> &'static str {
+        Kind::Session.name(self.settings.is_https())
     }
 
     /// Runs a rule in one read transaction.

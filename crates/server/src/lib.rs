@@ -16,6 +16,7 @@ pub mod outbound;
 pub mod pages;
 mod password;
 mod refusals;
+pub mod rocketchat;
 mod routes;
 pub mod serve;
 pub mod settings;

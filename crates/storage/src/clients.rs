@@ -137,6 +137,16 @@ impl Clients for Tx<'_> {
         }
         Ok(count)
     }
+
+    fn delete_client_secret(&mut self, client_id: &str, id: &str) -> Stored<bool> {
+        let count = self.run("removing a secret", |c| {
+            diesel::delete(client_secrets::table.filter(client_secrets::client_id.eq(client_id)).filter(client_secrets::id.eq(id))).execute(c)
+        })?;
+        if count > 0 {
+            self.changed(ChangeKind::Client, client_id);
+        }
+        Ok(count > 0)
+    }
 }
 
 impl Tx<'_> {

@@ -6,7 +6,8 @@
 //! * [`exchange`]: token and identity requests as raw bytes, and how their answers are judged;
 //! * [`callback`]: what happens at `/_oauth/<key>`, and the login that follows;
 //! * [`normalize`]: from the identity to the fields of a user;
-//! * [`upsert`]: the user store, merging, roles and channels.
+//! * [`upsert`]: the user store, merging, roles and channels;
+//! * [`rest`]: the same chat's REST API on a port.
 //!
 //! ```no_run
 //! use propusk_tests::rocketchat::{Config, LoginStyle, Profile, RocketChat, Wire};
@@ -26,6 +27,7 @@ pub mod entropy;
 pub mod exchange;
 pub mod normalize;
 pub mod pattern;
+pub mod rest;
 pub mod roles;
 pub mod start;
 pub mod upsert;

@@ -41,11 +41,10 @@ fn map_channels(workspace: &mut Workspace, config: &Config, user: usize, service
 }
 
 fn ensure_room<'a>(workspace: &'a mut Workspace, name: &str, owner: &str) -> &'a mut Room {
-    let index = workspace.rooms.iter().position(|room| room.name == name).unwrap_or_else(|| {
-        workspace.rooms.push(Room { name: name.into(), owner: owner.into(), members: Vec::new() });
-        workspace.rooms.len() - 1
-    });
-    &mut workspace.rooms[index]
+    match workspace.rooms.iter().position(|room| room.name == name) {
+        Some(index) => &mut workspace.rooms[index],
+        None => workspace.add_room(name, owner, false),
+    }
 }
 
 /// The list of roles to synchronise limits both adding and removing. A claim that is no array counts as an empty one and so removes.

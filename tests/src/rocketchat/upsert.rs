@@ -21,8 +21,12 @@ pub struct Role {
 }
 
 /// A channel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Room {
+    /// `_id`.
+    pub id: String,
+    /// A private group: `groups.…` knows it, `channels.…` does not.
+    pub private: bool,
     /// Name.
     pub name: String,
     /// Username of who created it.
@@ -143,7 +147,7 @@ impl Default for Workspace {
         Self {
             users: Vec::new(),
             roles: builtin.iter().map(|id| Role { id: (*id).into(), name: (*id).into() }).collect(),
-            rooms: vec![Room { name: "general".into(), owner: "rocket.cat".into(), members: Vec::new() }],
+            rooms: vec![Room { id: "GENERAL".into(), name: "general".into(), owner: "rocket.cat".into(), ..Room::default() }],
             auth_services_registration: true,
             allowed_domains: Vec::new(),
             manual_approval: false,
@@ -343,7 +347,14 @@ impl Workspace {
         }
     }
 
-    fn next_id(&self) -> String {
+    /// Adds a channel or a private group without members.
+    pub fn add_room(&mut self, name: &str, owner: &str, private: bool) -> &mut Room {
+        let id = format!("r{}", self.rooms.len() + 1);
+        self.rooms.push(Room { id, private, name: name.into(), owner: owner.into(), members: Vec::new() });
+        self.rooms.last_mut().expect("the room just made")
+    }
+
+    pub(super) fn next_id(&self) -> String {
         format!("u{}", self.users.len() + 1)
     }
 }

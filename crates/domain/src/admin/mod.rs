@@ -8,6 +8,7 @@ mod client_rules;
 pub mod clients;
 pub mod declaration;
 pub mod diff;
+pub mod probe;
 pub mod roles;
 pub mod users;
 

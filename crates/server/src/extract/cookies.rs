@@ -19,7 +19,7 @@ const BROWSER_DAYS: i64 = 30;
 
 impl Kind {
     /// The name; `__Host-` where https makes it possible, so that no sibling host can plant one.
-    const fn name(self, https: bool) -> &'static str {
+    pub(crate) const fn name(self, https: bool) -> &'static str {
         match (self, https) {
             (Self::Session, false) => "propusk_session",
             (Self::Session, true) => "__Host-propusk_session",
