@@ -1,5 +1,6 @@
 //! What the operator has for Rocket.Chat: settings, findings, forecasts.
 
+mod account;
 mod doctor;
 mod forecast;
 mod forms;

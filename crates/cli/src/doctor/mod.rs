@@ -331,7 +331,7 @@ fn is_loopback(url: &str) -> bool {
 }
 
 /// `8.6` or `8.6.1`.
-fn version(text: &str) -> Result<(u32, u32), String> {
+pub(crate) fn version(text: &str) -> Result<(u32, u32), String> {
     let mut parts = text.split('.').map(str::parse);
     match (parts.next(), parts.next()) {
         (Some(Ok(major)), Some(Ok(minor))) => Ok((major, minor)),

@@ -118,6 +118,11 @@ pub fn sort(findings: &mut Vec<Finding>) {
     findings.dedup();
 }
 
+/// The name of the provider in these settings that is meant for this client.
+pub fn provider_of(dump: &Dump, client: &RegisteredClient, issuer: &str) -> Option<String> {
+    chosen(&provider_names(dump), &Subject { dump, client, issuer, facts: &Facts::default() })
+}
+
 /// Provider names as they stand in the ids, whatever their case.
 fn provider_names(dump: &Dump) -> Vec<String> {
     let mut names: Vec<String> =
