@@ -15,6 +15,7 @@ mod failure;
 mod house;
 mod input;
 mod key;
+mod language;
 mod migrate;
 mod output;
 mod restore;

@@ -4,6 +4,7 @@ pub mod access_token;
 pub mod admin;
 pub mod authorize;
 pub mod cause;
+mod cause_advice;
 pub mod client;
 pub mod client_auth;
 pub mod context;
