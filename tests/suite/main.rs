@@ -16,6 +16,7 @@ mod backup;
 mod bad_input;
 mod cli;
 mod deploy;
+mod docs;
 mod ephemeral;
 mod explain;
 mod failures;

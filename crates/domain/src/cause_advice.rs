@@ -30,7 +30,7 @@ advice! {
     RedirectUriMismatch: "Register the address exactly as it came: propusk client set CLIENT_ID --add-redirect-uri URI." / "Зарегистрируйте адрес ровно таким, каким он пришёл: propusk client set CLIENT_ID --add-redirect-uri URI.";
     RedirectUriMissing: "Let the application send redirect_uri." / "Пусть приложение присылает redirect_uri.";
     ResponseTypeNotSupported: "Set the application to the authorization code flow (response_type=code)." / "Переключите приложение на authorization code flow (response_type=code).";
-    GrantNotAllowed: "propusk client set CLIENT_ID --grant-type GRANT_TYPE, if this application may have it." / "propusk client set CLIENT_ID --grant-type GRANT_TYPE, если приложению это положено.";
+    GrantNotAllowed: "propusk client set CLIENT_ID --grant-type authorization_code (or the one that came), if this application may have it." / "propusk client set CLIENT_ID --grant-type authorization_code (или тот, что пришёл), если приложению это положено.";
     GrantNotSupported: "Use authorization_code, refresh_token or client_credentials." / "Используйте authorization_code, refresh_token или client_credentials.";
     ScopeNotAllowed: "Ask for less, or allow it: propusk client set CLIENT_ID --add-scope SCOPE." / "Запрашивайте меньше или разрешите: propusk client set CLIENT_ID --add-scope SCOPE.";
     PkceRequired: "Switch PKCE with S256 on in the application; for a client with a secret: propusk client set CLIENT_ID --require-pkce off." / "Включите в приложении PKCE S256; для клиента с секретом: propusk client set CLIENT_ID --require-pkce off.";

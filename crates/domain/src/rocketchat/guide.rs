@@ -106,13 +106,13 @@ guide! {
     Provider = "The provider in the chat" / "Служба входа в чате" {
         "provider_missing": "The chat offers no service that points here: its login page has no button." /
             "В чате нет службы, ведущей сюда: на странице входа нет кнопки.";
-            "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME" / "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME"
+            "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME" / "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME"
         "provider_disabled": "The provider is switched off: the login page has no button." /
             "Служба выключена: на странице входа нет кнопки.";
             "Set Enable to true." / "Задайте Enable: true."
         "unlicensed_nine": "From 9.0 on, Custom OAuth needs a licence with the module oauth-enterprise: the switch reads off, and the button is gone." /
             "С 9.0 Custom OAuth требует лицензии с модулем oauth-enterprise: переключатель читается как выключенный, кнопки нет.";
-            "Stay on 8.x, buy the licence, or sign people in without a button: propusk rocketchat settings --chat-url CHAT_URL --silent --without-provider." / "Останьтесь на 8.x, купите лицензию или впускайте людей без кнопки: propusk rocketchat settings --chat-url CHAT_URL --silent --without-provider."
+            "Stay on 8.x, buy the licence, or sign people in without a button: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider." / "Останьтесь на 8.x, купите лицензию или впускайте людей без кнопки: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider."
         "button_hidden": "The button is hidden, so nobody finds the way in." /
             "Кнопка скрыта, и никто не находит вход.";
             "Set Show Button on Login Page to true." / "Задайте Show Button on Login Page: true."
@@ -124,7 +124,7 @@ guide! {
             "Delete the settings in lower case from the chat's database." / "Удалите из базы чата настройки в нижнем регистре."
         "lower_case_name": "The ids are written in lower case: role mapping and the modern flow never see them." /
             "Идентификаторы записаны в нижнем регистре: сопоставление ролей и новый поток их не видят.";
-            "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME" / "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME"
+            "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME" / "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME"
         "invented_setting": "Rocket.Chat has no such setting and never reads it." /
             "Такой настройки в Rocket.Chat нет, и он её не читает.";
             "Delete it; the doctor names the one that is meant." / "Удалите её; doctor назовёт ту, что имелась в виду."
@@ -175,13 +175,13 @@ guide! {
             "Set Id to the client's identifier." / "Задайте Id: идентификатор клиента."
         "secret_missing": "The chat has no secret: the token request is refused with invalid_client." /
             "В чате нет секрета: запрос токена отклоняется с invalid_client.";
-            "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME --rotate-secret" / "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME --rotate-secret"
+            "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME --rotate-secret" / "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME --rotate-secret"
         "secret_whitespace": "White space was pasted with the secret: the token request is refused with invalid_client." /
             "Вместе с секретом вставлены пробелы: запрос токена отклоняется с invalid_client.";
             "Paste the secret again without them." / "Вставьте секрет заново без них."
         "secret_wrong": "The chat's secret is none of the client's: the token request is refused with invalid_client." /
             "Секрет в чате не от этого клиента: запрос токена отклоняется с invalid_client.";
-            "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME --rotate-secret" / "propusk rocketchat settings --chat-url CHAT_URL --apply --admin-user NAME --rotate-secret"
+            "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME --rotate-secret" / "propusk rocketchat settings --chat-url https://chat.example.org --apply --admin-user NAME --rotate-secret"
         "scope_without_openid": "The scope lacks openid, so the identity path refuses the token." /
             "В Scope нет openid, поэтому Identity Path не принимает токен.";
             "Set Scope to: openid profile email roles." / "Задайте Scope: openid profile email roles."
@@ -276,16 +276,16 @@ guide! {
             "Give the chat a host name of its own." / "Дайте чату отдельное имя узла."
         "iframe_incomplete": "Sign-in by iframe is on, and one of its four settings is empty: Rocket.Chat then leaves it off." /
             "Вход через iframe включён, но одна из четырёх настроек пуста: тогда Rocket.Chat его не включает.";
-            "propusk rocketchat settings --chat-url CHAT_URL --silent --apply --admin-user NAME" / "propusk rocketchat settings --chat-url CHAT_URL --silent --apply --admin-user NAME"
+            "propusk rocketchat settings --chat-url https://chat.example.org --silent --apply --admin-user NAME" / "propusk rocketchat settings --chat-url https://chat.example.org --silent --apply --admin-user NAME"
         "iframe_address": "Sign-in by iframe asks an address that is not this server's." /
             "Вход через iframe обращается к адресу не этого сервера.";
-            "propusk rocketchat settings --chat-url CHAT_URL --silent --apply --admin-user NAME" / "propusk rocketchat settings --chat-url CHAT_URL --silent --apply --admin-user NAME"
+            "propusk rocketchat settings --chat-url https://chat.example.org --silent --apply --admin-user NAME" / "propusk rocketchat settings --chat-url https://chat.example.org --silent --apply --admin-user NAME"
         "iframe_any_origin": "Every page that embeds the chat may command it or listen to it." /
             "Любая страница, встроившая чат, может им управлять или слушать его.";
             "Set the origin of your site in place of the asterisk." / "Задайте origin своего сайта вместо звёздочки."
         "chat_unknown": "No redirect URI of the client looks like a chat's, so the chat was not looked at." /
             "Ни один адрес возврата клиента не похож на адрес чата, поэтому чат не проверен.";
-            "propusk rocketchat doctor --chat-url CHAT_URL" / "propusk rocketchat doctor --chat-url CHAT_URL"
+            "propusk rocketchat doctor --chat-url https://chat.example.org" / "propusk rocketchat doctor --chat-url https://chat.example.org"
         "chat_unreachable": "The chat does not answer here, so its settings were not looked at." /
             "Чат отсюда не отвечает, поэтому его настройки не проверены.";
             "Look whether this machine reaches the chat, or give a dump: propusk rocketchat doctor --settings FILE." / "Проверьте, доступен ли чат с этой машины, или дайте выгрузку: propusk rocketchat doctor --settings FILE."
