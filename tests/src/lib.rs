@@ -18,5 +18,6 @@ pub mod html;
 pub mod http;
 pub mod postgres;
 pub mod proxy;
+pub mod receiver;
 pub mod rocketchat;
 pub mod server;

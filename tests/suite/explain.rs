@@ -74,7 +74,7 @@ fn explain(server: &TestServer, reference: &str) -> Explained {
 
 /// Runs a command as an operator would: through the shell, with nothing but the environment to find the installation by.
 #[expect(clippy::disallowed_methods, reason = "the binary lies beside the test's own, and settings of whoever runs the tests must not reach it")]
-fn shell(server: &TestServer, command: &str, stdin: &str) -> String {
+pub(crate) fn shell(server: &TestServer, command: &str, stdin: &str) -> String {
     let own = std::env::current_exe().unwrap();
     let binaries: PathBuf = own.parent().and_then(Path::parent).unwrap().to_owned();
     assert!(binaries.join("propusk").exists(), "build it first: cargo build -p propusk");

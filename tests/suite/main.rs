@@ -12,9 +12,11 @@
 mod admin;
 mod architecture;
 mod attacks;
+mod backchannel;
 mod backup;
 mod bad_input;
 mod cli;
+mod connector;
 mod deploy;
 mod docs;
 mod ephemeral;

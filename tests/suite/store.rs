@@ -6,6 +6,7 @@ mod changes;
 mod clients;
 mod database;
 mod grants;
+mod outbox;
 mod people;
 mod races;
 pub(crate) mod samples;

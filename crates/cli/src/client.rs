@@ -7,9 +7,12 @@ use crate::input;
 use crate::output::{Report, lines, short, table};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use propusk_domain::admin::clients::{self, NewClient};
+use propusk_domain::admin::clients::{self, ClientPatch, NewClient};
 use propusk_domain::admin::diff;
+use propusk_domain::backchannel;
 use propusk_domain::client::{Client as Row, Preset};
+use propusk_domain::outbox::Topic;
+use propusk_domain::records::{AuditEvent, AuditFilter};
 use propusk_domain::{Cause, UnixTime};
 use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
@@ -97,6 +100,12 @@ pub(crate) struct Add {
     /// Somebody else's: consent is asked
     #[arg(long)]
     third_party: bool,
+    /// Where it is told that a session has ended (OpenID Connect Back-Channel Logout)
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// It needs to be told which session (it always is)
+    #[arg(long, requires = "backchannel_logout_uri")]
+    backchannel_logout_session_required: bool,
 }
 
 #[derive(Debug, Args)]
@@ -135,6 +144,11 @@ impl Add {
             post_logout_redirect_uris: self.post_logout_redirect_uris,
             scopes,
             first_party: (self.first_party || self.third_party).then_some(self.first_party),
+            more: ClientPatch {
+                backchannel_logout_uri: self.backchannel_logout_uri,
+                backchannel_logout_session_required: self.backchannel_logout_session_required.then_some(true),
+                ..ClientPatch::default()
+            },
             ..NewClient::new(self.id, self.preset)
         };
         let (client, secret) = instance.write(move |cx| clients::add(cx, &new))?;
@@ -191,7 +205,36 @@ fn show(instance: &Instance, id: &str) -> Result<Report, Failure> {
     }));
     pairs.push(("created_at", client.created_at.to_string()));
     pairs.push(("updated_at", client.updated_at.to_string()));
-    Ok(Report::of(document(&client, now)).human(lines(pairs)))
+    let mut document = document(&client, now);
+    if client.settings.backchannel_logout_uri.is_some() {
+        let told = logouts(instance, id)?;
+        let last =
+            told.last.as_ref().map_or_else(|| "none yet".to_owned(), |event| format!("{} {}", event.at, event.detail.as_deref().unwrap_or_default()));
+        pairs.push(("last_logout_delivery", last));
+        pairs.push(("logouts_waiting", told.waiting.to_string()));
+        if let Some(members) = document.as_object_mut() {
+            let last = told.last.map(|event| json!({ "at": event.at.to_string(), "status": event.detail }));
+            members.insert("backchannel_logout".to_owned(), json!({ "last": last, "waiting": told.waiting, "failure": told.failure }));
+        }
+    }
+    Ok(Report::of(document).human(lines(pairs)))
+}
+
+/// What has become of the logouts that a client was to be told of.
+struct Logouts {
+    last: Option<AuditEvent>,
+    waiting: usize,
+    failure: Option<String>,
+}
+
+fn logouts(instance: &Instance, id: &str) -> Result<Logouts, Failure> {
+    let filter = AuditFilter { client_id: Some(id.to_owned()), kind: Some(backchannel::AUDIT.to_owned()), limit: 1, ..AuditFilter::default() };
+    Ok(instance.read(|cx| {
+        let last = cx.store.list_audit(&filter)?.pop();
+        let rows = cx.store.list_messages(Some(Topic::BackchannelLogout), i64::MAX)?;
+        let own: Vec<_> = rows.into_iter().filter(|row| row.key.split(' ').next() == Some(id) && row.failed_at.is_none()).collect();
+        Ok(Logouts { last, waiting: own.len(), failure: own.into_iter().rev().find_map(|row| row.failure) })
+    })?)
 }
 
 fn check_secret(instance: &Instance, id: &str) -> Result<Report, Failure> {

@@ -16,6 +16,7 @@ Examples:
   propusk client set site --add-redirect-uri https://example.org/callback
   propusk client set site --redirect-uri https://example.org/a --redirect-uri https://example.org/b   (replaces all)
   propusk client set site --disable
+  propusk client set site --backchannel-logout-uri https://example.org/backchannel-logout
   propusk client set site --alg ES256 --access-token-lifetime 300
   propusk client set rocketchat --add-scope offline_access --grant-type refresh_token";
 
@@ -64,6 +65,15 @@ pub(crate) struct Set {
     /// Refuse authorization requests without PKCE
     #[arg(long, value_name = "SWITCH")]
     require_pkce: Option<Switch>,
+    /// Where it is told that a session has ended; an empty text means nowhere
+    #[arg(long, value_name = "URI")]
+    backchannel_logout_uri: Option<String>,
+    /// It needs to be told which session (it always is)
+    #[arg(long, value_name = "SWITCH")]
+    backchannel_logout_session_required: Option<Switch>,
+    /// Let it read people in the form that GitLab has, with the scope read_user
+    #[arg(long, value_name = "SWITCH")]
+    gitlab_facade: Option<Switch>,
 }
 
 #[derive(Debug, Args)]
@@ -151,6 +161,9 @@ impl Set {
             query_token: self.query_token.map(|switch| switch == Switch::On),
             introspect: self.introspect.map(Introspect::from),
             require_pkce: self.require_pkce.map(|switch| switch == Switch::On),
+            backchannel_logout_uri: self.backchannel_logout_uri,
+            backchannel_logout_session_required: self.backchannel_logout_session_required.map(|switch| switch == Switch::On),
+            gitlab_facade: self.gitlab_facade.map(|switch| switch == Switch::On),
         })
     }
 }

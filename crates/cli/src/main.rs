@@ -9,6 +9,7 @@ mod claims;
 mod client;
 mod client_set;
 mod config;
+mod connector;
 mod doctor;
 mod explain;
 mod failure;
@@ -17,6 +18,7 @@ mod input;
 mod key;
 mod language;
 mod migrate;
+mod outbox;
 mod output;
 mod restore;
 mod rocketchat;
@@ -93,9 +95,12 @@ enum Command {
     Restore(restore::Restore),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
+    /// What waits to be told to others: list, retry, drop
+    #[command(subcommand)]
+    Outbox(outbox::Outbox),
     /// Try the whole way of a sign-in for a client
     Doctor(doctor::Doctor),
-    /// Rocket.Chat: settings, doctor
+    /// Rocket.Chat: settings, doctor, connect, disconnect, sync
     #[command(subcommand)]
     Rocketchat(rocketchat::Rocketchat),
     /// Settings: check, print
@@ -130,6 +135,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Backup(verb) => verb.run(config, cli.json),
         Command::Restore(verb) => verb.run(config, cli.json),
         Command::Apply(verb) => verb.run(config),
+        Command::Outbox(verb) => verb.run(config),
         Command::Doctor(verb) => verb.run(config),
         Command::Rocketchat(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),

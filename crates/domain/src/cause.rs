@@ -112,6 +112,10 @@ causes! {
     UnknownRoleMap = "unknown_role_map": "There is no role map of this name." / "Карты ролей с таким именем нет.";
     UnknownSession = "unknown_session": "There is no live session with this identifier." / "Действующего сеанса с таким идентификатором нет.";
     UnknownReference = "unknown_reference": "No refusal with this reference is kept." / "Отказа с такой ссылкой в хранилище нет.";
+    ChatNotConnected = "chat_not_connected": "Nobody has said where the chat is." / "Не указано, где находится чат.";
+    ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
+    ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
+    UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
     InUse = "in_use": "It is still in use." / "Это ещё используется.";
 }
 

@@ -99,4 +99,8 @@ advice! {
     UnknownSession: "propusk session list shows those that live." / "Действующие сеансы показывает propusk session list.";
     UnknownReference: "propusk explain without an argument lists those that are kept; retention.refusals says how long." / "propusk explain без аргумента показывает сохранённые; срок задаёт retention.refusals.";
     InUse: "Take it away from whoever uses it first, as the message says." / "Сначала уберите его у тех, кто им пользуется, — сообщение называет их.";
+    ChatNotConnected: "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, or the settings rocketchat.url, user_id and token_file." / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, либо настройки rocketchat.url, user_id и token_file.";
+    ChatAccountForeign: "Let the person sign in to the chat once by the button, or give the account there the person's verified address." / "Пусть человек один раз войдёт в чат по кнопке, либо задайте той учётной записи подтверждённый адрес человека.";
+    ChatChannelNotGiven: "Give the person a role whose groups have the channel, or take the channel out of rocketchat.channels." / "Дайте человеку роль, в группах которой есть канал, или уберите канал из rocketchat.channels.";
+    UnknownOutboxRow: "propusk outbox list shows what waits." / "propusk outbox list показывает, что ждёт.";
 }

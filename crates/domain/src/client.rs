@@ -104,6 +104,15 @@ pub struct ClientSettings {
     pub public: bool,
     /// Whether `email` is told only once it is verified, and Rocket.Chat's claims whatever scope was asked for.
     pub rocket_chat: bool,
+    /// Where it is told that a session has ended (Back-Channel Logout §2.2).
+    #[serde(default)]
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which session; it is always told.
+    #[serde(default)]
+    pub backchannel_logout_session_required: bool,
+    /// Whether it may read people in the form that GitLab has.
+    #[serde(default)]
+    pub gitlab_facade: bool,
 }
 
 /// One of a client's secrets.
@@ -257,6 +266,9 @@ impl Preset {
             native: self == Self::Native,
             public,
             rocket_chat: self == Self::RocketChat,
+            backchannel_logout_uri: None,
+            backchannel_logout_session_required: false,
+            gitlab_facade: false,
         }
     }
 }

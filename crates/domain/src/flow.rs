@@ -27,6 +27,9 @@ pub struct Flow {
     /// Whether the flow had to begin again because the browser had lost its cookie; a second time means it keeps none.
     #[serde(rename = "l", default, skip_serializing_if = "std::ops::Not::not")]
     pub lost_cookie: bool,
+    /// The own path to which a sign-in without a client leads; home when there is none.
+    #[serde(rename = "n", default, skip_serializing_if = "Option::is_none")]
+    pub next: Option<String>,
 }
 
 /// A logout that waits for its confirmation.
@@ -75,7 +78,7 @@ impl Sealed for PendingLogout {
 impl Flow {
     /// A flow that begins now, in the browser whose pre-session cookie has that digest.
     pub fn begin(id: String, request: Option<AuthorizeRequest>, browser: String, now: UnixTime) -> Self {
-        Self { id, request, started_at: now, browser, signed_in: None, lost_cookie: false }
+        Self { id, request, started_at: now, browser, signed_in: None, lost_cookie: false, next: None }
     }
 
     /// Whether the page that carries it has been open for too long.

@@ -3,8 +3,10 @@
 pub mod access_token;
 pub mod admin;
 pub mod authorize;
+pub mod backchannel;
 pub mod cause;
 mod cause_advice;
+pub mod chat;
 pub mod client;
 pub mod client_auth;
 pub mod context;
@@ -17,6 +19,7 @@ pub mod ids;
 pub mod introspect;
 pub mod keys;
 pub mod login;
+pub mod outbox;
 pub mod policy;
 pub mod records;
 pub mod refresh;

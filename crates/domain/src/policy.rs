@@ -23,6 +23,10 @@ pub struct Policy {
     pub key_announcement: i64,
     /// How long a replaced client secret keeps working.
     pub secret_overlap: i64,
+    /// The client by which the chat signs people in.
+    pub chat_client: String,
+    /// Whether the settings name a chat to look after.
+    pub chat_configured: bool,
 }
 
 impl Default for Policy {
@@ -38,6 +42,8 @@ impl Default for Policy {
             clock_leeway: 10,
             key_announcement: DAY,
             secret_overlap: 3600,
+            chat_client: "rocketchat".to_owned(),
+            chat_configured: false,
         }
     }
 }

@@ -149,11 +149,13 @@ pub enum ChangeKind {
     Keys,
     /// The deny list of single tokens (by `jti`).
     Denied,
+    /// What waits to be delivered: nothing is cached of it, but whoever delivers is woken.
+    Outbox,
 }
 
 impl ChangeKind {
     /// Every kind.
-    pub const ALL: [Self; 7] = [Self::Client, Self::User, Self::Session, Self::Grant, Self::RoleMaps, Self::Keys, Self::Denied];
+    pub const ALL: [Self; 8] = [Self::Client, Self::User, Self::Session, Self::Grant, Self::RoleMaps, Self::Keys, Self::Denied, Self::Outbox];
 
     /// The name in the table.
     pub const fn as_str(self) -> &'static str {
@@ -165,6 +167,7 @@ impl ChangeKind {
             Self::RoleMaps => "role_maps",
             Self::Keys => "keys",
             Self::Denied => "denied",
+            Self::Outbox => "outbox",
         }
     }
 

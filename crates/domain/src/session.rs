@@ -1,5 +1,6 @@
 //! Sessions: one signed-in browser.
 
+use crate::backchannel;
 use crate::context::{Audit, Cx};
 use crate::error::{Fault, Result};
 use crate::grant::Revocation;
@@ -96,12 +97,16 @@ pub fn end(cx: &mut Cx<'_>, session: &Session, why: Revocation) -> Result<bool> 
         return Ok(false);
     }
     cx.store.revoke_grants(GrantsOf::Session(&session.sid), cx.now)?;
+    backchannel::session_ended(cx, &session.sub, &session.sid)?;
     cx.audit(Audit::of("session_ended").sub(&session.sub).detail(format!("{}: {}", session.sid, why.as_str())))?;
     Ok(true)
 }
 
 /// Signs a person out everywhere: all sessions end and all grants are revoked; how many sessions.
 pub fn end_all(cx: &mut Cx<'_>, sub: &str, why: Revocation) -> Result<usize> {
+    for sid in cx.store.list_open_sids(sub)? {
+        backchannel::session_ended(cx, sub, &sid)?;
+    }
     let ended = cx.store.revoke_sessions_of(sub, cx.now)?;
     let revoked = cx.store.revoke_grants(GrantsOf::User(sub), cx.now)?.len();
     cx.audit(Audit::of("signed_out_everywhere").sub(sub).detail(format!("{}: {ended} sessions, {revoked} grants", why.as_str())))?;

@@ -2,10 +2,12 @@
 //! compare-and-set that answers whether this caller won. A write that changes what a cache may hold also records a
 //! [`Change`] in the same transaction: the store does that by itself.
 
+use crate::chat::Chat;
 use crate::client::Client;
 use crate::client::ClientSecret;
 use crate::error::Fault;
 use crate::grant::Grant;
+use crate::outbox::Outbox;
 use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRecord};
 use crate::roles::RoleMap;
 use crate::session::Session;
@@ -216,6 +218,6 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep {}
+pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat {}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat> Store for T {}

@@ -24,6 +24,11 @@ pub const PATHS: &[&str] = &[
     paths::CONSENT,
     paths::LOGOUT,
     paths::LOGGED_OUT,
+    paths::GITLAB_USER,
+    paths::CHAT_LOGIN,
+    paths::CHAT_OPEN,
+    paths::CHAT_FRAME,
+    paths::CHAT_SIGNED_IN,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -62,6 +67,16 @@ pub mod paths {
     pub const LOGOUT: &str = "/logout";
     /// Page after logging out.
     pub const LOGGED_OUT: &str = "/logged-out";
+    /// A person in GitLab's form.
+    pub const GITLAB_USER: &str = "/api/v4/user";
+    /// Login token of the chat for whoever is signed in.
+    pub const CHAT_LOGIN: &str = "/rocketchat/login";
+    /// Straight into a place of the chat.
+    pub const CHAT_OPEN: &str = "/rocketchat/open";
+    /// What the chat shows in place of its login form.
+    pub const CHAT_FRAME: &str = "/rocketchat/frame";
+    /// The window that the frame opens.
+    pub const CHAT_SIGNED_IN: &str = "/rocketchat/signed-in";
 }
 
 /// Longest part of an unknown path that is compared.
@@ -149,6 +164,10 @@ pub struct Metadata {
     pub request_uri_parameter_supported: bool,
     /// The `iss` response parameter: true (RFC 9207 §3).
     pub authorization_response_iss_parameter_supported: bool,
+    /// Logout tokens (Back-Channel Logout §2.1): true.
+    pub backchannel_logout_supported: bool,
+    /// `sid` in logout tokens: true.
+    pub backchannel_logout_session_supported: bool,
 }
 
 impl Metadata {
@@ -183,6 +202,8 @@ impl Metadata {
             request_parameter_supported: false,
             request_uri_parameter_supported: false,
             authorization_response_iss_parameter_supported: true,
+            backchannel_logout_supported: true,
+            backchannel_logout_session_supported: true,
         }
     }
 }

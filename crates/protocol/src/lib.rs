@@ -28,6 +28,7 @@ pub mod error;
 pub mod form;
 pub mod introspect;
 pub mod limits;
+pub mod logout_token;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod revoke;

@@ -13,6 +13,7 @@ mod lookup;
 pub mod metrics;
 mod middleware;
 pub mod outbound;
+pub mod outbox;
 pub mod pages;
 mod password;
 mod refusals;

@@ -55,6 +55,8 @@ pub struct Metrics {
     backup_failures: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
+    outbox_depth: Gauge,
+    outbox_age: Gauge,
 }
 
 impl Default for Metrics {
@@ -93,6 +95,9 @@ impl Metrics {
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
         registry.register("password_hashes_waiting", "Sign-ins whose password is being hashed or waits for it", Gauge::clone(&hash_waiting));
+        let (outbox_depth, outbox_age) = (Gauge::default(), Gauge::default());
+        registry.register("outbox_depth", "Deliveries that wait", Gauge::clone(&outbox_depth));
+        registry.register("outbox_oldest_seconds", "Age of the oldest delivery that waits", Gauge::clone(&outbox_age));
         Self {
             registry,
             requests,
@@ -106,6 +111,8 @@ impl Metrics {
             backup_failures,
             rows,
             hash_waiting,
+            outbox_depth,
+            outbox_age,
         }
     }
 
@@ -128,6 +135,12 @@ impl Metrics {
     /// Counts a token in a query string.
     pub fn query_token(&self) {
         self.query_tokens.inc();
+    }
+
+    /// Notes how many deliveries wait, and the age of the oldest in seconds.
+    pub fn outbox(&self, depth: i64, age: i64) {
+        self.outbox_depth.set(depth);
+        self.outbox_age.set(age);
     }
 
     /// How many steps of sign-ins a flood kept from being recorded.

@@ -1,8 +1,8 @@
 //! The URL table.
 
-use crate::endpoints::{discovery, health, introspect, revoke, token, unknown, userinfo};
+use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo};
 use crate::middleware::cors::public_clients;
-use crate::pages::{assets, authorize, consent, home, login, logout};
+use crate::pages::{assets, authorize, consent, home, login, logout, rocketchat as chat};
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, get, head, post, resource, scope, to};
@@ -78,6 +78,16 @@ fn table(config: &mut ServiceConfig) {
                 .route(post().to(logout::page_post)),
         )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
+        .service(
+            endpoint("/rocketchat/login", "rocketchat", "GET, POST")
+                .route(get().to(rocketchat::login))
+                .route(post().to(rocketchat::login))
+                .wrap(from_fn(rocketchat::for_the_chat)),
+        )
+        .service(endpoint("/api/v4/user", "gitlab", "GET").route(get().to(gitlab::user)))
+        .service(page("/rocketchat/open", "rocketchat", "GET, HEAD").route(get().to(chat::open)).route(head().to(chat::open)))
+        .service(page("/rocketchat/frame", "rocketchat", "GET, HEAD").route(get().to(chat::frame)).route(head().to(chat::frame)))
+        .service(page("/rocketchat/signed-in", "rocketchat", "GET, HEAD").route(get().to(chat::signed_in)).route(head().to(chat::signed_in)))
         .service(readable("/assets/{name}", "assets").route(get().to(assets::get)).route(head().to(assets::get)))
         .service(page("/", "home", "GET, HEAD").route(get().to(home::get)).route(head().to(home::get)))
         .service(page("", "home", "GET, HEAD").route(get().to(home::get)).route(head().to(home::get)));
@@ -118,10 +128,12 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/oauth/logout" | "/logout" | "/logged-out" => "logout",
         "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => "discovery",
         "/healthz" | "/readyz" => "health",
+        "/api/v4/user" => "gitlab",
         "/login" => "login",
         "/consent" => "consent",
         "/" | "" => "home",
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
+        _ if path.starts_with("/rocketchat/") => "rocketchat",
         _ if path.starts_with("/assets/") => "assets",
         _ => "unknown",
     }

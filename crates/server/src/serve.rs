@@ -13,6 +13,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpResponse, HttpServer};
 use propusk_domain::Fault;
 use propusk_domain::ephemeral::Ephemeral;
+use propusk_domain::records::ChangeKind;
 use propusk_storage::{RedisEphemeral, SqlEphemeral};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -126,8 +127,13 @@ impl Running {
 /// What this process commits is dropped from its caches before the answer leaves.
 fn on_own_changes(state: &AppState) {
     // The caches alone: a listener that held the state would keep database and state alive for each other.
-    let caches = Arc::clone(&state.caches);
-    state.db.on_commit(Arc::new(move |changes| caches.drop_changed(changes)));
+    let (caches, poke) = (Arc::clone(&state.caches), Arc::clone(&state.poke));
+    state.db.on_commit(Arc::new(move |changes| {
+        caches.drop_changed(changes);
+        if changes.iter().any(|change| change.kind == ChangeKind::Outbox) {
+            poke.poke();
+        }
+    }));
 }
 
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
@@ -192,16 +198,18 @@ fn metrics_server(state: &AppState) -> Result<(Option<Server>, Option<SocketAddr
 }
 
 async fn render_metrics(state: Data<AppState>) -> HttpResponse {
-    let sizes = state.read(state.now(), |cx| Ok(cx.store.table_sizes()?)).await;
+    let now = state.now();
+    let sizes = state.read(now, |cx| Ok((cx.store.table_sizes()?, cx.store.outbox_depth()?))).await;
     match sizes {
-        Ok(sizes) => {
+        Ok((sizes, (depth, oldest))) => {
+            state.metrics.outbox(depth, oldest.map_or(0, |oldest| now.since(oldest)));
             let waiting = state.hash_waiting.load(std::sync::atomic::Ordering::Acquire);
             state.metrics.backups(state.backups.age(state.now()), state.backups.failures());
             state.metrics.traces_dropped(state.traces.dropped());
             let text = state.metrics.render(&sizes, state.refusals.dropped(), waiting);
             HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text)
         }
-        Err(error) => state.report("metrics", error, state.now()).json(),
+        Err(error) => state.report("metrics", error, now).json(),
     }
 }
 

@@ -10,6 +10,7 @@ mod http;
 mod issuer;
 mod lifetimes;
 mod operation;
+mod rocketchat;
 mod secret_url;
 mod section;
 mod sign_in;
@@ -28,7 +29,8 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, TraceSettings};
+pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings, TraceSettings};
+pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
 
@@ -76,6 +78,10 @@ pub struct Settings {
     pub metrics: MetricsSettings,
     /// `[outbound]`
     pub outbound: OutboundSettings,
+    /// `[outbox]`
+    pub outbox: OutboxSettings,
+    /// `[rocketchat]`
+    pub rocketchat: RocketchatSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
     /// `[trace]`
@@ -176,6 +182,8 @@ impl Settings {
             clock_leeway: self.tokens.clock_leeway,
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
+            chat_client: self.rocketchat.client.clone(),
+            chat_configured: self.rocketchat.url.is_some(),
         }
     }
 
@@ -244,6 +252,8 @@ impl Settings {
             log: root.section("log", LogSettings::read),
             metrics: root.section("metrics", MetricsSettings::read),
             outbound: root.section("outbound", OutboundSettings::read),
+            outbox: root.section("outbox", OutboxSettings::read),
+            rocketchat: root.section("rocketchat", RocketchatSettings::read),
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
             backup: root.section("backup", BackupSettings::read),

@@ -5,6 +5,8 @@ use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
 use crate::metrics::Metrics;
+use crate::outbound::Outbound;
+use crate::outbox::Poke;
 use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
 use crate::refusals::RefusalSink;
@@ -59,10 +61,18 @@ pub struct Inner {
     /// Sign-ins that may stand at the hasher: as many as it computes at once and as many again, which take a free block of memory
     /// without a hop through the workers (with the former alone, a core was idle for a tenth of the time under load).
     pub hash_permits: Semaphore,
+    /// HTTP to others.
+    pub outbound: Outbound,
+    /// As many permits as sign-ins may wait for the chat at once.
+    pub chat_calls: Arc<Semaphore>,
+    /// Whether channels of the chat are private, and when it said so.
+    pub chat_rooms: Mutex<HashMap<String, (bool, UnixTime)>>,
     /// How many sign-ins wait for a permit.
     pub hash_waiting: AtomicUsize,
     /// Where refusals go.
     pub refusals: RefusalSink,
+    /// Wakes whoever delivers the outbox.
+    pub poke: Arc<Poke>,
     /// Where the steps of sign-ins go.
     pub traces: TraceSink,
     /// What became of the scheduled backups.
@@ -102,6 +112,9 @@ impl Document {
     }
 }
 
+/// Sign-ins that may wait for the chat at once, a thread each.
+const CHAT_CALLS: usize = 16;
+
 /// How often keys are read again because of an unknown `kid`.
 const KEYS_READ_AT_MOST: Duration = Duration::from_secs(1);
 
@@ -118,7 +131,11 @@ impl AppState {
             hasher: PasswordHasher::new(settings.password.params(), permits)?,
             hash_permits: Semaphore::new(2 * permits),
             hash_waiting: AtomicUsize::new(0),
+            chat_rooms: Mutex::default(),
+            outbound: Outbound::new(&settings.outbound)?,
+            chat_calls: Arc::new(Semaphore::new(CHAT_CALLS)),
             refusals: RefusalSink::default(),
+            poke: Arc::default(),
             traces: TraceSink::default(),
             backups: Status::default(),
             metrics: Metrics::new(),
@@ -143,6 +160,19 @@ impl AppState {
 }
 
 impl Inner {
+    /// The installation, for what the command line does in the same way.
+    pub fn instance(&self) -> Instance {
+        Instance {
+            settings: Arc::clone(&self.settings),
+            db: self.db.clone(),
+            keys: self.keys(),
+            master: self.master.clone(),
+            policy: Arc::clone(&self.policy),
+            rng: self.rng,
+            clock: Arc::clone(&self.clock),
+        }
+    }
+
     /// The one time of a request: to be asked once.
     pub fn now(&self) -> UnixTime {
         self.clock.now()

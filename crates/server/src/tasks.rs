@@ -2,6 +2,8 @@
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
 use crate::backup::schedule;
+use crate::outbox::{self, Poke};
+use crate::rocketchat::upkeep;
 use crate::state::AppState;
 use crate::trace;
 use propusk_domain::records::{AuditEvent, ChangeKind};
@@ -38,23 +40,26 @@ const BACKUPS: Duration = Duration::from_secs(1);
 /// The running threads.
 pub(crate) struct Tasks {
     stop: Arc<Stop>,
+    poke: Arc<Poke>,
     threads: Vec<JoinHandle<()>>,
 }
 
+/// Says that the end is asked for.
 #[derive(Default)]
-struct Stop {
+pub(crate) struct Stop {
     asked: AtomicBool,
     lock: Mutex<()>,
     wake: Condvar,
 }
 
 impl Stop {
-    fn is_asked(&self) -> bool {
+    /// Whether it is.
+    pub(crate) fn is_asked(&self) -> bool {
         self.asked.load(Ordering::Acquire)
     }
 
     /// Waits, unless the end comes first; whether to go on.
-    fn wait(&self, time: Duration) -> bool {
+    pub(crate) fn wait(&self, time: Duration) -> bool {
         let guard = self.lock.lock().unwrap_or_else(PoisonError::into_inner);
         if !self.is_asked() {
             drop(self.wake.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner));
@@ -79,7 +84,7 @@ impl Tasks {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
         let (refusing, following, noting, sweeping, backing_up) = (state.clone(), state.clone(), state.clone(), state.clone(), state.clone());
-        let threads = vec![
+        let mut threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
             spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
@@ -87,12 +92,19 @@ impl Tasks {
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
             spawn("backups", Box::new(move |stop| back_up(&backing_up, stop)))?,
         ];
-        Ok(Self { stop, threads })
+        let (chat_state, chat_outbound) = (state.clone(), state.outbound.clone());
+        threads.push(spawn("chat", Box::new(move |stop| upkeep::run(&chat_state, &chat_outbound, stop)))?);
+        for courier in outbox::couriers(state)? {
+            let state = state.clone();
+            threads.push(spawn("courier", Box::new(move |stop| outbox::run(&state, courier, stop)))?);
+        }
+        Ok(Self { stop, poke: Arc::clone(&state.poke), threads })
     }
 
     /// Ends them; what was noted is written first.
     pub(crate) fn stop(self) {
         self.stop.ask();
+        self.poke.poke();
         for thread in self.threads {
             if thread.join().is_err() {
                 tracing::error!("a background thread had panicked");
@@ -140,6 +152,9 @@ impl Watcher {
         }
         if changes.iter().any(|change| change.kind == ChangeKind::Denied) {
             self.read_denied()?;
+        }
+        if changes.iter().any(|change| change.kind == ChangeKind::Outbox) {
+            self.state.poke.poke();
         }
         self.seen = last;
         Ok(())

@@ -12,6 +12,7 @@
 //! | `ephemeral` | three backends of [`Ephemeral`](propusk_domain::ephemeral::Ephemeral) |
 
 mod backup;
+mod chat;
 mod clients;
 mod connection;
 mod consents;
@@ -22,6 +23,7 @@ mod grants;
 mod identity;
 mod keys;
 mod migrate;
+mod outbox;
 mod pool;
 mod records;
 mod roles;

@@ -181,6 +181,63 @@ diesel::table! {
 }
 
 diesel::table! {
+    outbox (id) {
+        id -> Text,
+        topic -> Text,
+        key -> Text,
+        subject -> Text,
+        body -> Text,
+        version -> BigInt,
+        created_at -> BigInt,
+        changed_at -> BigInt,
+        attempts -> BigInt,
+        next_at -> BigInt,
+        lease -> Text,
+        leased_until -> BigInt,
+        failure -> Nullable<Text>,
+        failed_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
+    session_clients (sid, client_id) {
+        sid -> Text,
+        client_id -> Text,
+    }
+}
+
+diesel::table! {
+    chat_people (sub) {
+        sub -> Text,
+        chat_id -> Text,
+    }
+}
+
+diesel::table! {
+    chat_tokens (sid) {
+        sid -> Text,
+        sub -> Text,
+        chat_id -> Text,
+        sealed -> Text,
+        created_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    chat_state (name) {
+        name -> Text,
+        value -> Text,
+    }
+}
+
+diesel::table! {
+    numeric_ids (sub) {
+        sub -> Text,
+        number -> BigInt,
+    }
+}
+
+diesel::table! {
     flow_steps (id) {
         id -> Text,
         flow_id -> Nullable<Text>,
@@ -196,3 +253,4 @@ diesel::table! {
 
 diesel::joinable!(sign_in_names -> users (sub));
 diesel::allow_tables_to_appear_in_same_query!(sign_in_names, users);
+diesel::allow_tables_to_appear_in_same_query!(chat_tokens, sessions);

@@ -3,8 +3,8 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, client_secrets, clients, consents, denied_tokens, ephemeral, flow_steps, grants, refusals, role_maps, roles,
-    sealed_keys, sessions, sign_in_names, users,
+    audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens, ephemeral, flow_steps,
+    grants, numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -88,6 +88,12 @@ impl Upkeep for Tx<'_> {
                 refusals,
                 changes,
                 ephemeral,
+                outbox,
+                session_clients,
+                chat_people,
+                chat_tokens,
+                chat_state,
+                numeric_ids,
                 flow_steps
             ))
         })
@@ -97,7 +103,7 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 12] = [
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;
@@ -161,6 +167,12 @@ const STEPS: [Step; 11] = [
         let old = audit::table.filter(audit::at.lt(now.plus(-retention.audit).0)).select(audit::id).limit(limit);
         let old: Vec<String> = old.load(c)?;
         diesel::delete(audit::table.filter(audit::id.eq_any(old))).execute(c)
+    },
+    // What was given up is kept as long as other things that have ended, for whoever asks why.
+    |c, now, retention, limit| {
+        let old = outbox::table.filter(outbox::failed_at.lt(now.plus(-retention.ended).0)).select(outbox::id).limit(limit);
+        let old: Vec<String> = old.load(c)?;
+        diesel::delete(outbox::table.filter(outbox::id.eq_any(old))).execute(c)
     },
     // In the order of their numbers, so that what is left has no gap.
     |c, now, retention, limit| {

@@ -105,6 +105,9 @@ fn every_setting_of_a_client_can_be_changed() {
         query_token: Some(true),
         introspect: Some(Introspect::Any),
         require_pkce: Some(true),
+        backchannel_logout_uri: Some("https://example.org/logout".into()),
+        backchannel_logout_session_required: Some(true),
+        gitlab_facade: Some(true),
         disabled: None,
     };
     let changed = house.set_client("site", patch.clone()).unwrap();
@@ -112,7 +115,10 @@ fn every_setting_of_a_client_can_be_changed() {
         "access_token_alg",
         "access_token_lifetime",
         "audience",
+        "backchannel_logout_session_required",
+        "backchannel_logout_uri",
         "first_party",
+        "gitlab_facade",
         "grant_types",
         "id_token_alg",
         "introspect",

@@ -36,6 +36,8 @@ const REGISTERED: &[&str] = &[
     "request_parameter_supported",
     "request_uri_parameter_supported",
     "authorization_response_iss_parameter_supported",
+    "backchannel_logout_supported",
+    "backchannel_logout_session_supported",
 ];
 
 fn get(server: &TestServer, path: &str) -> Value {
@@ -55,7 +57,7 @@ fn the_metadata_has_only_registered_members_of_the_right_types() {
         let right = match name.as_str() {
             "issuer" | "jwks_uri" => value.is_string(),
             name if name.ends_with("_endpoint") => value.as_str().unwrap().starts_with(&format!("{}/", server.issuer)),
-            name if name.ends_with("_parameter_supported") => value.is_boolean(),
+            name if name.ends_with("_parameter_supported") || name.starts_with("backchannel_logout_") => value.is_boolean(),
             _ => value.as_array().is_some_and(|list| {
                 !list.is_empty()
                     && list.iter().all(|item| {

@@ -19,6 +19,15 @@ pub(crate) enum Rocketchat {
     /// Say what is wrong with the chat's sign-in, and what helps
     #[command(after_help = crate::doctor::CHAT_EXAMPLES)]
     Doctor(Box<crate::doctor::ChatDoctor>),
+    /// Keep the chat's address and an administrator's token, sealed, in the database
+    #[command(after_help = crate::connector::CONNECT_EXAMPLES)]
+    Connect(crate::connector::Connect),
+    /// Forget what `connect` has kept
+    #[command(after_help = "Examples:\n  propusk rocketchat disconnect")]
+    Disconnect,
+    /// Make the chat's accounts agree: roles, channels, who may come in
+    #[command(after_help = crate::connector::SYNC_EXAMPLES)]
+    Sync(crate::connector::Sync),
 }
 
 impl Rocketchat {
@@ -26,6 +35,9 @@ impl Rocketchat {
         match self {
             Self::Settings(verb) => verb.run(config, json),
             Self::Doctor(verb) => verb.run(config),
+            Self::Connect(verb) => verb.run(config),
+            Self::Disconnect => crate::connector::disconnect(config),
+            Self::Sync(verb) => verb.run(config, json),
         }
     }
 }

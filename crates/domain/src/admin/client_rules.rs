@@ -27,6 +27,7 @@ const MAX_URIS: usize = 64;
 pub(super) fn check(cx: &mut Cx<'_>, client: &Client) -> Result<()> {
     check_name(client)?;
     check_uris(client, allows_http(&cx.policy.issuer))?;
+    check_backchannel(client, allows_http(&cx.policy.issuer))?;
     check_public(client)?;
     check_lifetime(client)?;
     roles::map_must_exist(cx.store, &client.settings.role_map)?;
@@ -68,6 +69,15 @@ fn check_uris(client: &Client, allow_http: bool) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+/// Back-Channel Logout §2.2: absolute, without a fragment; https, because the token says who has left.
+fn check_backchannel(client: &Client, allow_http: bool) -> Result<(), Refusal> {
+    let Some(uri) = &client.settings.backchannel_logout_uri else { return Ok(()) };
+    check_registration(uri, false, allow_http).map_err(|problem| {
+        let refusal = Refusal::invalid_request("The back-channel logout URI cannot be registered", Cause::InvalidRedirectUri);
+        refusal.client(&client.client_id).expected(problem.to_string()).received(uri)
+    })
 }
 
 /// A public client cannot prove who it is, so it may nothing that rests on such a proof.

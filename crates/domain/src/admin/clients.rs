@@ -102,6 +102,12 @@ pub struct ClientPatch {
     pub introspect: Option<Introspect>,
     /// Whether PKCE is demanded.
     pub require_pkce: Option<bool>,
+    /// Where it is told that a session has ended; an empty text means nowhere.
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which session.
+    pub backchannel_logout_session_required: Option<bool>,
+    /// Whether it may read people in the form that GitLab has.
+    pub gitlab_facade: Option<bool>,
 }
 
 /// What changes of a list: it is replaced first, then added to, then taken from.
@@ -264,6 +270,11 @@ pub(super) fn patched(client: &Client, patch: &ClientPatch) -> Client {
     replace(&mut settings.query_token, patch.query_token);
     replace(&mut settings.introspect, patch.introspect);
     replace(&mut settings.require_pkce, patch.require_pkce);
+    if let Some(uri) = &patch.backchannel_logout_uri {
+        settings.backchannel_logout_uri = Some(uri.clone()).filter(|uri| !uri.is_empty());
+    }
+    replace(&mut settings.backchannel_logout_session_required, patch.backchannel_logout_session_required);
+    replace(&mut settings.gitlab_facade, patch.gitlab_facade);
     replace(&mut after.name, patch.name.clone());
     replace(&mut after.disabled, patch.disabled);
     replace(&mut after.first_party, patch.first_party);

@@ -94,6 +94,12 @@ pub struct ClientEntry {
     pub introspect: Option<Introspect>,
     /// Whether PKCE is demanded.
     pub require_pkce: Option<bool>,
+    /// Where it is told that a session has ended; an empty text means nowhere.
+    pub backchannel_logout_uri: Option<String>,
+    /// Whether it needs to be told which session.
+    pub backchannel_logout_session_required: Option<bool>,
+    /// Whether it may read people in the form that GitLab has.
+    pub gitlab_facade: Option<bool>,
     /// The file that holds the secret; without it one is generated, and told once, when the client is added.
     pub secret_file: Option<PathBuf>,
 }
@@ -177,6 +183,9 @@ impl ClientEntry {
             query_token: self.query_token,
             introspect: self.introspect,
             require_pkce: self.require_pkce,
+            backchannel_logout_uri: self.backchannel_logout_uri.clone(),
+            backchannel_logout_session_required: self.backchannel_logout_session_required,
+            gitlab_facade: self.gitlab_facade,
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::grant::Revocation;
 use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::{NameKind, SignInName, User, UserState, is_valid_sign_in_name, is_valid_username, name_key};
-use crate::{ids, session};
+use crate::{backchannel, chat, ids, session};
 use propusk_protocol::StandardClaims;
 use std::collections::BTreeMap;
 
@@ -120,6 +120,7 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
     if !others.is_empty() {
         cx.audit(Audit::of("user_changed").sub(sub).detail(diff::names(&others)))?;
     }
+    chat::person_changed(cx, sub)?;
     Ok((user, changes))
 }
 
@@ -150,6 +151,10 @@ pub fn enable(cx: &mut Cx<'_>, sub: &str) -> Result<bool> {
 /// Removes a person with their names, consents, sessions and grants. The subject is never given to anybody else.
 pub fn remove(cx: &mut Cx<'_>, sub: &str) -> Result<User> {
     let user = must_find(cx.store, sub)?;
+    for sid in cx.store.list_open_sids(sub)? {
+        backchannel::session_ended(cx, sub, &sid)?;
+    }
+    chat::person_removed(cx, &user)?;
     if !cx.store.delete_user(sub)? {
         return Err(changed_meanwhile("the person"));
     }
@@ -197,6 +202,7 @@ fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
         }
         UserState::Active => cx.audit(Audit::of("user_enabled").sub(sub))?,
     }
+    chat::person_changed(cx, sub)?;
     Ok(true)
 }
 

@@ -113,3 +113,7 @@ error-access-denied-heading = Access was refused
 error-access-denied-hint = You may not open this with the account that you used.
 error-other-heading = This did not work
 error-other-hint = Go back to the application and start from there.
+chat-frame-heading = Sign in to the chat
+chat-frame-lead-in = You are signed in. The chat opens in a moment.
+chat-frame-lead-out = The chat uses the same account as the site. Signing in opens a window that closes by itself.
+chat-frame-sign-in = Sign in

@@ -115,3 +115,7 @@ error-access-denied-heading = В доступе отказано
 error-access-denied-hint = С учётной записью, под которой вы вошли, это открыть нельзя.
 error-other-heading = Не получилось
 error-other-hint = Вернитесь в приложение и начните оттуда.
+chat-frame-heading = Вход в чат
+chat-frame-lead-in = Вы вошли. Чат сейчас откроется.
+chat-frame-lead-out = У чата и сайта общая учётная запись. Для входа откроется окно, которое закроется само.
+chat-frame-sign-in = Войти

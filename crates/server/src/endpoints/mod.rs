@@ -1,9 +1,11 @@
 //! The endpoints that programs call: each file is one, and knows HTTP but no rule.
 
 pub(crate) mod discovery;
+pub(crate) mod gitlab;
 pub(crate) mod health;
 pub(crate) mod introspect;
 pub(crate) mod revoke;
+pub(crate) mod rocketchat;
 pub(crate) mod token;
 pub(crate) mod unknown;
 pub(crate) mod userinfo;
@@ -29,6 +31,6 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
 }
 
 /// A successful answer that must never be stored; RFC 6749 §5.1 asks for `Pragma` beside the `Cache-Control` of every answer.
-fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
+pub(crate) fn fresh_json(body: &impl serde::Serialize) -> HttpResponse {
     HttpResponse::Ok().insert_header(("pragma", "no-cache")).json(body)
 }

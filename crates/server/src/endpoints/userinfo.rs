@@ -108,7 +108,7 @@ fn without_person(client_id: &str) -> Refusal {
         .fix("sign a person in by the grant authorization_code")
 }
 
-fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
+pub(super) fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
     let twice = error.description.contains("more than one way");
     let mut refusal = Refusal::from(error);
     if twice {

@@ -16,7 +16,8 @@ use propusk_protocol::{AuthorizeResponse, ResponseMode};
 /// Turns an outcome into a response. A page that follows gets the flow, sealed with what has happened so far.
 pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, outcome: Outcome, flow: Flow, now: UnixTime) -> Result<HttpResponse> {
     match outcome {
-        Outcome::Code(code) => {
+        Outcome::Code(code, grant) => {
+            state.caches.issued(&grant);
             trace::code_issued(state, request, code.expose(), now);
             let response = AuthorizeResponse::success(code.expose(), judged.request.state.as_deref(), &state.policy.issuer);
             let context = AuthorizeResponseContext::of_request(&judged.client, &judged.request);
@@ -95,6 +96,7 @@ pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, (cause
     trace::refused(state, request, &reported, now);
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(old.id.clone(), old.request.clone(), browser.digest(), now);
+    flow.next.clone_from(&old.next);
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
     match step::seal(state, request, &flow, now).await {
         Ok(sealed) => {

@@ -96,7 +96,7 @@ async fn finish(
     let answered = match result {
         Ok(outcome) => {
             trace::ok(state, request, Step::Authorize, None, now);
-            let needs_browser = !matches!(outcome, Outcome::Code(_));
+            let needs_browser = !matches!(outcome, Outcome::Code(..));
             answer::outcome(state, request, judged, outcome, flow, now).await.map(|response| (response, needs_browser))
         }
         Err(failure) => Err(failure),

@@ -148,10 +148,11 @@ pub struct Asset {
 
 impl Asset {
     /// Every compiled-in file. `brand.css` is not among them: it comes from [`brand_css`].
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::new("style.css", "text/css; charset=utf-8", include_str!("../../assets/style.css")),
         Self::new("logo.svg", "image/svg+xml", include_str!("../../assets/logo.svg")),
         Self::new("rosette.svg", "image/svg+xml", include_str!("../../assets/rosette.svg")),
+        Self::new("chat-frame.js", "text/javascript; charset=utf-8", include_str!("../../assets/chat-frame.js")),
         Self::new("form-post.js", "text/javascript; charset=utf-8", include_str!("../../assets/form-post.js")),
     ];
 

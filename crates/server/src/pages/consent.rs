@@ -61,7 +61,7 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
     }
     match go_on(&state, &request, &judged, &flow, true, now).await {
         Ok(outcome) => {
-            if matches!(outcome, Outcome::Code(_)) {
+            if matches!(outcome, Outcome::Code(..)) {
                 trace::ok(&state, &request, Step::Consent, None, now);
             }
             finish(&state, &request, &judged, outcome, flow, now).await

@@ -42,7 +42,7 @@ fn kind(reported: &Reported) -> ErrorKind {
         Some(Cause::ForeignOrigin | Cause::LostCookie) => ErrorKind::Csrf,
         Some(Cause::LoginThrottled) => ErrorKind::Throttled,
         Some(Cause::TooLarge) => ErrorKind::TooLarge,
-        Some(Cause::AccessDenied) => ErrorKind::AccessDenied,
+        Some(Cause::AccessDenied | Cause::ChatChannelNotGiven) => ErrorKind::AccessDenied,
         _ => match reported.code {
             ErrorCode::ServerError => ErrorKind::ServerError,
             ErrorCode::TemporarilyUnavailable => ErrorKind::TemporarilyUnavailable,

@@ -27,7 +27,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 }
 
 /// The person behind the session cookie; the use of the session is remembered, at most once a minute.
-pub(super) async fn person(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<Option<(Session, User)>> {
+pub(crate) async fn person(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<Option<(Session, User)>> {
     let Some(cookie) = step::session_cookie(state, request) else { return Ok(None) };
     let found = state
         .read(now, move |cx| {

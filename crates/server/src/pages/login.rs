@@ -215,12 +215,14 @@ async fn sign_in(
 async fn signed_in(state: &AppState, request: &HttpRequest, judged: Option<Judged>, mut flow: Flow, done: Done, now: UnixTime) -> HttpResponse {
     trace::ok(state, request, Step::SignedIn, Some(&done.session.sub), now);
     flow.signed_in = Some(done.session.sid.clone());
+    let next = flow.next.take();
     let mut response = match (judged, done.outcome) {
         (Some(judged), Some(outcome)) => match answer::outcome(state, request, &judged, outcome, flow, now).await {
             Ok(response) => response,
             Err(failure) => error::of(state, request, "login", failure),
         },
-        _ => see_other(&own_url(state, "/", &[])),
+        // Sealed here, so nobody else can have written it.
+        _ => see_other(&next.unwrap_or_else(|| own_url(state, "/", &[]))),
     };
     add_cookie(&mut response, &cookies::set(&state.settings, Kind::Session, done.cookie.expose()));
     response

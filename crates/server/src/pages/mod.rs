@@ -10,6 +10,7 @@ pub mod home;
 pub mod i18n;
 pub mod login;
 pub mod logout;
+pub mod rocketchat;
 pub mod step;
 pub mod view;
 

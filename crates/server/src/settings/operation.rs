@@ -1,4 +1,4 @@
-//! `[log]`, `[metrics]`, `[outbound]`, `[trace]` and `[backup]`.
+//! `[log]`, `[metrics]`, `[outbound]`, `[outbox]`, `[trace]` and `[backup]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -48,6 +48,13 @@ pub struct OutboundSettings {
     pub ca_file: Option<PathBuf>,
 }
 
+/// What waits to be told to others.
+#[derive(Debug, Clone, Serialize)]
+pub struct OutboxSettings {
+    /// Seconds after which a delivery that keeps failing is given up.
+    pub give_up: i64,
+}
+
 /// The trace of sign-ins.
 #[derive(Debug, Clone, Copy, Serialize)]
 pub struct TraceSettings {
@@ -88,6 +95,12 @@ impl LogSettings {
 impl MetricsSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         Self { listen: section.parsed("listen", "an address and a port like 127.0.0.1:9090", |text| text.parse().ok()) }
+    }
+}
+
+impl OutboxSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { give_up: section.seconds("give_up", 7 * 86_400, 3600..=90 * 86_400) }
     }
 }
 

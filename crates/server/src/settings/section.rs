@@ -1,5 +1,6 @@
 //! Reads one table of the merged configuration, key by key, and keeps every problem instead of the first.
 
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
@@ -183,6 +184,31 @@ impl Section {
             }
         }
         list
+    }
+
+    /// A table of lists, each written as an array or as one text with commas; each member of a list by `allowed`.
+    pub(super) fn lists(&mut self, key: &'static str, expected: &str, allowed: impl Fn(&str) -> bool) -> BTreeMap<String, Vec<String>> {
+        let table = match self.take(key).map(|value| value.kind) {
+            None => return BTreeMap::new(),
+            Some(ValueKind::Table(table)) => table,
+            Some(_) => {
+                self.problem(key, "is a table of lists, not a value".to_owned());
+                return BTreeMap::new();
+            }
+        };
+        let mut lists = BTreeMap::new();
+        for (name, value) in table {
+            let members: Vec<String> = match value.kind {
+                ValueKind::Array(values) => values.into_iter().map(|value| value.into_string().unwrap_or_default()).collect(),
+                ValueKind::String(text) => text.split(',').map(|member| member.trim().to_owned()).collect(),
+                other => vec![shown(&other)],
+            };
+            for member in members.iter().filter(|member| !allowed(member)) {
+                self.problem(&format!("{key}.{name}"), format!("expected {expected}, not {member:?}"));
+            }
+            lists.insert(name, members);
+        }
+        lists
     }
 
     /// A secret, given as `key` or as the file that `file_key` names (one trailing newline is cut). The value never stands in a
