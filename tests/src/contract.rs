@@ -68,7 +68,12 @@ pub fn judge(base: &str, request: &Request, response: &Response) -> Result<(), S
         return Err(format!("the header Server says {server}"));
     }
     let responses = &document()["components"]["responses"];
-    let Some((path, item)) = find_path(base, request) else {
+    if let Some(verdict) = judge_opt_in(base, request, response) {
+        return verdict;
+    }
+    // Without the setting a compatible path is as unknown as any other.
+    let found = find_path(base, request).filter(|_| response.status != 404 || alias_of(base, request).is_none());
+    let Some((path, item)) = found else {
         return match response.status {
             404 => conforms(&responses["NotFound"], request, response),
             413 => conforms(&responses["TooLarge"], request, response),
@@ -90,6 +95,23 @@ pub fn judge(base: &str, request: &Request, response: &Response) -> Result<(), S
         Some(promised) => conforms(resolve(promised), request, response),
         None => Err(format!("the status is not documented for {}", operation["operationId"])),
     }
+}
+
+/// The paths that a setting switches on; where it does not, they are as unknown as any other (404).
+fn judge_opt_in(base: &str, request: &Request, response: &Response) -> Option<Result<(), String>> {
+    let inside = inside_path(base, request)?;
+    let item = document()["x-opt-in-paths"].get(&inside)?;
+    let not_found = &document()["components"]["responses"]["NotFound"];
+    let promised = match item.get(request.method.to_ascii_lowercase()) {
+        Some(operation) => operation["responses"].get(response.status.to_string()).map_or(&Value::Null, resolve),
+        None if response.status == 405 => item.get("x-other-methods").unwrap_or(&document()["components"]["responses"]["MethodNotAllowed"]),
+        None => &Value::Null,
+    };
+    Some(match (promised, response.status) {
+        (Value::Null, 404) => conforms(not_found, request, response),
+        (Value::Null, status) => Err(format!("the status {status} is not documented for {inside}")),
+        (promised, _) => conforms(promised, request, response),
+    })
 }
 
 /// The methods of a path item as `Allow` lists them.
@@ -123,6 +145,21 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The documented path that a request asks for, as the server finds it: slashes repaired, escapes decoded.
 fn find_path(base: &str, request: &Request) -> Option<(&'static str, &'static Value)> {
+    let inside = inside_path(base, request)?;
+    let inside = alias_of(base, request).unwrap_or(&inside);
+    let paths = document()["paths"].as_object()?;
+    paths.iter().find(|(known, _)| fits(known, inside)).map(|(known, item)| (known.as_str(), item))
+}
+
+/// Our own path of one that an old site's library had.
+fn alias_of(base: &str, request: &Request) -> Option<&'static str> {
+    let inside = inside_path(base, request)?;
+    let aliases = &document()["x-compatible-paths"];
+    if base.ends_with("/o") { aliases.get(format!("/o{inside}")) } else { aliases.get(&inside) }.and_then(Value::as_str)
+}
+
+/// The path below the issuer, without slashes at its end.
+fn inside_path(base: &str, request: &Request) -> Option<String> {
     let target = request.target();
     let raw = target.split('?').next().unwrap_or_default();
     let decoded = decode_path(raw);
@@ -137,9 +174,7 @@ fn find_path(base: &str, request: &Request) -> Option<(&'static str, &'static Va
     } else {
         whole.strip_prefix(base)?
     };
-    let inside = if inside.is_empty() { "/" } else { inside };
-    let paths = document()["paths"].as_object()?;
-    paths.iter().find(|(known, _)| fits(known, inside)).map(|(known, item)| (known.as_str(), item))
+    Some(if inside.is_empty() { "/" } else { inside }.to_owned())
 }
 
 /// Undoes escapes but that of the slash, which does not part segments.

@@ -22,6 +22,7 @@ mod docs;
 mod ephemeral;
 mod explain;
 mod failures;
+mod imports;
 mod openapi;
 mod protocol_rules;
 mod readme;

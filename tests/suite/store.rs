@@ -6,6 +6,7 @@ mod changes;
 mod clients;
 mod database;
 mod grants;
+mod imports;
 mod outbox;
 mod people;
 mod races;

@@ -7,6 +7,7 @@ use crate::input;
 use crate::output::{Report, lines, short, table};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use propusk_crypto::{ForeignHash, Verdict};
 use propusk_domain::admin::clients::{self, ClientPatch, NewClient};
 use propusk_domain::admin::diff;
 use propusk_domain::backchannel;
@@ -240,7 +241,13 @@ fn logouts(instance: &Instance, id: &str) -> Result<Logouts, Failure> {
 fn check_secret(instance: &Instance, id: &str) -> Result<Report, Failure> {
     let client = instance.read(|cx| clients::find(cx.store, id))?;
     let presented = input::from_stdin("Client secret: ")?;
-    let cause = clients::check_secret(&client, presented.expose(), instance.clock.now());
+    let now = instance.clock.now();
+    let cause = clients::check_secret(&client, presented.expose(), now);
+    // One that came from another server is still in that server's form until its first use.
+    let hasher = house::hasher(instance)?;
+    let mut foreign = client.secrets.iter().filter(|secret| secret.is_live(now) && ForeignHash::parse(secret.hash.as_str()).is_ok());
+    let fits = |hash: &str| matches!(hasher.verify(presented.expose(), Some(hash)), Verdict::Right { .. });
+    let cause = cause.filter(|cause| *cause == Cause::DisabledClient || !foreign.any(|secret| fits(secret.hash.as_str())));
     let answer = json!({ "client_id": client.client_id, "works": cause.is_none(), "cause": cause.map(Cause::slug), "explanation": cause.map(Cause::explanation) });
     Ok(match cause {
         None => Report::of(answer).human("The secret works."),

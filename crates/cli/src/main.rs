@@ -12,8 +12,10 @@ mod config;
 mod connector;
 mod doctor;
 mod explain;
+mod export;
 mod failure;
 mod house;
+mod import;
 mod input;
 mod key;
 mod language;
@@ -103,6 +105,11 @@ enum Command {
     /// Rocket.Chat: settings, doctor, connect, disconnect, sync
     #[command(subcommand)]
     Rocketchat(rocketchat::Rocketchat),
+    /// Write everybody and every client into a file
+    Export(export::Export),
+    /// Take over another site: django
+    #[command(subcommand)]
+    Import(import::Import),
     /// Settings: check, print
     #[command(subcommand)]
     Config(config::Config),
@@ -138,6 +145,8 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Outbox(verb) => verb.run(config),
         Command::Doctor(verb) => verb.run(config),
         Command::Rocketchat(verb) => verb.run(config, cli.json),
+        Command::Export(verb) => verb.run(config),
+        Command::Import(verb) => verb.run(config, cli.json),
         Command::Config(verb) => verb.run(config),
     }
 }

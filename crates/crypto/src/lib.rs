@@ -5,6 +5,7 @@
 //! | [`random`] | the source of randomness as a value, tokens, error references | |
 //! | [`secret`] | generated secrets: the one shown and the one kept | RFC 6749 §10.10 |
 //! | [`password`] | Argon2id with bounded parallelism and reused memory | RFC 9106 |
+//! | [`foreign`] | password hashes that another site made | RFC 8018, RFC 7914 |
 //! | [`seal`] | authenticated encryption at rest and in URLs, HMAC | NIST SP 800-38D, RFC 2104 |
 //! | [`archive`] | what a backup needs: a key from a passphrase, a checksum over a stream | RFC 9106 |
 //! | [`signing_key`] | key pairs that sign, public keys that verify, JWKs | RFC 7517, RFC 7638 |
@@ -15,6 +16,7 @@
 
 pub mod archive;
 pub mod error;
+pub mod foreign;
 pub mod jwt;
 pub mod keyring;
 pub mod password;
@@ -25,6 +27,7 @@ pub mod signing_key;
 
 pub use archive::{Checksum, PassphraseParams};
 pub use error::CryptoError;
+pub use foreign::{ForeignHash, Judged, Scheme, WeakHash};
 pub use jwt::{Header, JwtError, UnverifiedJwt, half_hash};
 pub use keyring::{KeyRing, RingKey};
 pub use password::{MAX_PASSWORD_BYTES, PasswordHasher, PasswordParams, Verdict};

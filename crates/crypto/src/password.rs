@@ -14,6 +14,7 @@ use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 use crate::CryptoError;
+use crate::foreign::{ForeignHash, Scheme, WeakHash};
 use crate::random::Random;
 
 /// The longest password in bytes. Argon2 takes more; a form should not be able to make it read megabytes.
@@ -66,6 +67,7 @@ pub struct PasswordHasher {
     params: Params,
     pool: Pool,
     hashes: AtomicU64,
+    foreign: [AtomicU64; Scheme::ALL.len()],
 }
 
 impl PasswordHasher {
@@ -77,7 +79,7 @@ impl PasswordHasher {
         if !is_affordable(&params) {
             return Err(refused(format!("at most {MAX_MEMORY_KIB} KiB, {MAX_ITERATIONS} iterations and parallelism {MAX_PARALLELISM}")));
         }
-        Ok(Self { pool: Pool::new(permits.max(1), params.block_count()), params, hashes: AtomicU64::new(0) })
+        Ok(Self { pool: Pool::new(permits.max(1), params.block_count()), params, hashes: AtomicU64::new(0), foreign: Default::default() })
     }
 
     /// A PHC string (`$argon2id$v=19$m=…,t=…,p=…$salt$hash`) of `password` as given; 1 to [`MAX_PASSWORD_BYTES`] bytes.
@@ -111,6 +113,9 @@ impl PasswordHasher {
             self.spend(password);
             return Verdict::Wrong;
         };
+        if ForeignHash::is_foreign(phc) {
+            return self.verify_foreign(password, phc);
+        }
         let Some(stored) = Stored::parse(phc) else {
             self.spend(password);
             return Verdict::Unreadable;
@@ -123,6 +128,55 @@ impl PasswordHasher {
             return Verdict::Wrong;
         }
         Verdict::Right { rehash: stored.is_weaker_than(&self.params) }
+    }
+
+    /// The cost of a verification against nobody while hashes of another site remain: what a hash of `cost` takes.
+    pub fn verify_nobody(&self, password: &str, cost: &str) -> Verdict {
+        if is_acceptable(password) {
+            match ForeignHash::decoy(cost) {
+                Some(decoy) => drop(black_box(self.compute_foreign(&decoy, password))),
+                None => self.spend(password),
+            }
+        }
+        Verdict::Wrong
+    }
+
+    /// The form to store of a hash that is too weak to be stored.
+    pub fn wrap(&self, weak: &WeakHash, rng: &dyn Random) -> Result<String, CryptoError> {
+        Ok(weak.wrapped(&self.hash(weak.hex(), rng)?))
+    }
+
+    /// How many hashes of a foreign scheme this hasher has computed.
+    pub fn foreign_computed(&self, scheme: Scheme) -> u64 {
+        Scheme::ALL.iter().zip(&self.foreign).find(|(known, _)| **known == scheme).map_or(0, |(_, count)| count.load(Ordering::Relaxed))
+    }
+
+    /// A right password asks for a hash of this server's own.
+    fn verify_foreign(&self, password: &str, stored: &str) -> Verdict {
+        let Ok(foreign) = ForeignHash::parse(stored) else {
+            self.spend(password);
+            return Verdict::Unreadable;
+        };
+        if let Some((weak, phc)) = foreign.unwrapped(password) {
+            return match self.verify(&weak, Some(phc)) {
+                Verdict::Right { .. } => Verdict::Right { rehash: true },
+                other => other,
+            };
+        }
+        match self.compute_foreign(&foreign, password) {
+            Some(true) => Verdict::Right { rehash: true },
+            Some(false) => Verdict::Wrong,
+            None => Verdict::Unreadable,
+        }
+    }
+
+    /// The one place where foreign hashes are computed, as many at once as there are permits.
+    fn compute_foreign(&self, foreign: &ForeignHash, password: &str) -> Option<bool> {
+        let _permit = self.pool.lease();
+        if let Some((_, count)) = Scheme::ALL.iter().zip(&self.foreign).find(|(known, _)| **known == foreign.scheme()) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        foreign.matches(password)
     }
 
     /// How many hashes this hasher has computed.

@@ -1,5 +1,6 @@
 //! Token introspection (RFC 7662): what a token is worth now, for clients that may ask.
 
+use crate::adopted;
 use crate::cause::Cause;
 use crate::client::{Client, Introspect, RegisteredClient};
 use crate::error::{Refusal, Result};
@@ -97,7 +98,11 @@ fn told(scope: &Scope) -> Option<Scope> {
 
 /// The live grant behind the *current* generation of a refresh token.
 fn living_grant_of(store: &mut dyn Store, presented: &str, keys: &ServerKeys, now: UnixTime) -> Result<Option<Grant>> {
-    let Some(token) = UnverifiedRefreshToken::parse(presented) else { return Ok(None) };
+    let Some(token) = UnverifiedRefreshToken::parse(presented) else {
+        // One of another server is current until its first rotation.
+        let grant = adopted::refresh_grant(store, presented)?.filter(|grant| grant.is_alive(now));
+        return Ok(grant.filter(|grant| grant.refresh.as_ref().is_some_and(|state| state.generation == 1)));
+    };
     let Some(grant) = store.find_grant(token.grant_id)?.filter(|grant| grant.is_alive(now)) else { return Ok(None) };
     let current = grant.refresh.as_ref().is_some_and(|state| token.generation == state.generation && token.is_genuine(&state.nonce, keys));
     Ok(current.then_some(grant))

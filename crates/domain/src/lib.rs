@@ -2,6 +2,7 @@
 
 pub mod access_token;
 pub mod admin;
+pub mod adopted;
 pub mod authorize;
 pub mod backchannel;
 pub mod cause;
@@ -16,6 +17,8 @@ pub mod error;
 pub mod flow;
 pub mod grant;
 pub mod ids;
+pub mod import;
+pub mod imported;
 pub mod introspect;
 pub mod keys;
 pub mod login;

@@ -1,6 +1,7 @@
 //! Token revocation (RFC 7009): a person's token takes its whole grant with it, a client's own token goes alone.
 
 use crate::access_token::grant_id;
+use crate::adopted;
 use crate::cause::Cause;
 use crate::context::{Audit, Cx};
 use crate::error::{Refusal, Result};
@@ -39,11 +40,14 @@ fn revoke_access(cx: &mut Cx<'_>, client_id: &str, claims: &AccessTokenClaims) -
 }
 
 fn revoke_refresh(cx: &mut Cx<'_>, client_id: &str, presented: &str) -> Result<()> {
-    let Some(token) = UnverifiedRefreshToken::parse(presented) else { return Ok(()) };
-    let Some(grant) = cx.store.find_grant(token.grant_id)? else { return Ok(()) };
-    if !grant.refresh.as_ref().is_some_and(|state| token.is_genuine(&state.nonce, cx.keys)) {
-        return Ok(());
-    }
+    let found = match UnverifiedRefreshToken::parse(presented) {
+        Some(token) => {
+            let grant = cx.store.find_grant(token.grant_id)?;
+            grant.filter(|grant| grant.refresh.as_ref().is_some_and(|state| token.is_genuine(&state.nonce, cx.keys)))
+        }
+        None => adopted::refresh_grant(cx.store, presented)?,
+    };
+    let Some(grant) = found else { return Ok(()) };
     if grant.client_id != client_id {
         return Err(foreign(client_id, &grant.client_id).into());
     }

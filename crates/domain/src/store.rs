@@ -7,6 +7,7 @@ use crate::client::Client;
 use crate::client::ClientSecret;
 use crate::error::Fault;
 use crate::grant::Grant;
+use crate::imported::Imports;
 use crate::outbox::Outbox;
 use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRecord};
 use crate::roles::RoleMap;
@@ -218,6 +219,6 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat {}
+pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports {}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports> Store for T {}

@@ -13,8 +13,20 @@ pub(crate) async fn verified(state: &AppState, token: &str, now: UnixTime) -> Re
             state.blocking(|state| state.reload_keys()).await??;
             Ok(verify(token, &state.keys().ring, &state.policy, now)?)
         }
+        Err(refusal) if is_foreign(&refusal) => adopted(state, token, now).await?.ok_or_else(|| refusal.into()),
         Err(refusal) => Err(refusal.into()),
     }
+}
+
+/// Whether another server may have issued the token; one of ours that has expired or was tampered with is looked for nowhere else.
+fn is_foreign(refusal: &Refusal) -> bool {
+    matches!(refusal.detail.cause, Cause::TokenMalformed | Cause::TokenUnknownKey | Cause::TokenWrongType | Cause::TokenAlgorithm)
+}
+
+/// The claims of an access token that was adopted from another server.
+async fn adopted(state: &AppState, token: &str, now: UnixTime) -> Result<Option<AccessTokenClaims>> {
+    let token = token.to_owned();
+    state.read(now, move |cx| Ok(propusk_domain::adopted::access_claims(cx.store, &token, &cx.policy.issuer, cx.now)?)).await
 }
 
 fn has_unknown_key(refusal: &Refusal) -> bool {

@@ -5,6 +5,7 @@ mod bearer;
 mod bridge;
 pub mod cache;
 pub mod clock;
+mod compat;
 mod endpoints;
 mod error;
 mod extract;

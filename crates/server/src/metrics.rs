@@ -38,6 +38,11 @@ struct Table {
     table: &'static str,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Hashing {
+    scheme: &'static str,
+}
+
 /// Upper bounds in seconds.
 const BUCKETS: [f64; 12] = [0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0];
 
@@ -57,6 +62,7 @@ pub struct Metrics {
     hash_waiting: Gauge,
     outbox_depth: Gauge,
     outbox_age: Gauge,
+    hashes: Family<Hashing, Gauge>,
 }
 
 impl Default for Metrics {
@@ -98,6 +104,8 @@ impl Metrics {
         let (outbox_depth, outbox_age) = (Gauge::default(), Gauge::default());
         registry.register("outbox_depth", "Deliveries that wait", Gauge::clone(&outbox_depth));
         registry.register("outbox_oldest_seconds", "Age of the oldest delivery that waits", Gauge::clone(&outbox_age));
+        let hashes = Family::default();
+        registry.register("password_hashes_computed", "Password hashes computed by scheme, those against nobody included", Family::clone(&hashes));
         Self {
             registry,
             requests,
@@ -113,6 +121,7 @@ impl Metrics {
             hash_waiting,
             outbox_depth,
             outbox_age,
+            hashes,
         }
     }
 
@@ -141,6 +150,11 @@ impl Metrics {
     pub fn outbox(&self, depth: i64, age: i64) {
         self.outbox_depth.set(depth);
         self.outbox_age.set(age);
+    }
+
+    /// Sets how many hashes of a scheme were computed.
+    pub fn hashes(&self, scheme: &'static str, computed: u64) {
+        self.hashes.get_or_create(&Hashing { scheme }).set(i64::try_from(computed).unwrap_or(i64::MAX));
     }
 
     /// How many steps of sign-ins a flood kept from being recorded.

@@ -18,22 +18,23 @@ pub(crate) struct Checked {
 /// Refuses a wrong password, an unknown or disabled person, a throttled attempt and a full queue.
 pub(crate) async fn check(state: &AppState, username: &str, password: &str, address: &str, now: UnixTime) -> Result<Checked> {
     let (name, address) = (username.to_owned(), address.to_owned());
-    let (attempt, user) = state
+    let (attempt, user, nobody) = state
         .blocking(move |state| {
             let attempt = admit(state.ephemeral.as_ref(), &name_key(&name), &address, state.settings.login.thresholds(), now)?;
-            let user = state.db.read(|store| login::find(store, &name))?;
-            Ok::<_, propusk_domain::Error>((attempt, user))
+            let (user, nobody) = state.db.read(|store| Ok((login::find(store, &name)?, state.imported_cost(store, now)?)))?;
+            Ok::<_, propusk_domain::Error>((attempt, user, nobody))
         })
         .await??;
     let stored = user.as_ref().and_then(|user| user.password_hash.clone());
-    let (verdict, rehashed) = hash(state, password.to_owned(), stored).await?;
+    let (verdict, rehashed) = hash(state, password.to_owned(), stored, nobody).await?;
     let user = login::judge(username, user, verdict)?;
     state.blocking(move |state| succeeded(state.ephemeral.as_ref(), &attempt)).await??;
     Ok(Checked { user, rehashed })
 }
 
-/// Nobody of that name costs the same time as somebody: `verify` computes a hash in either case.
-async fn hash(state: &AppState, password: String, stored: Option<String>) -> Result<(Verdict, Option<String>)> {
+/// Nobody of that name costs the same time as somebody: a hash is computed in either case, and while hashes of another site
+/// remain, one like most of them (`nobody`).
+async fn hash(state: &AppState, password: String, stored: Option<String>, nobody: Option<String>) -> Result<(Verdict, Option<String>)> {
     let Some(_ticket) = state.enter_hash_queue() else {
         let public = "Too many sign-ins at the moment, try again";
         return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
@@ -41,7 +42,10 @@ async fn hash(state: &AppState, password: String, stored: Option<String>) -> Res
     let _permit = state.hash_permits.acquire().await.map_err(Fault::broken)?;
     state
         .blocking(move |state| {
-            let verdict = state.hasher.verify(&password, stored.as_deref());
+            let verdict = match (&stored, &nobody) {
+                (None, Some(cost)) => state.hasher.verify_nobody(&password, cost),
+                _ => state.hasher.verify(&password, stored.as_deref()),
+            };
             let rehashed = match verdict {
                 Verdict::Right { rehash: true } => Some(state.hasher.hash(&password, &state.rng)?),
                 _ => None,

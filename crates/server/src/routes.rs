@@ -1,15 +1,17 @@
 //! The URL table.
 
+use crate::compat;
 use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo};
 use crate::middleware::cors::public_clients;
 use crate::pages::{assets, authorize, consent, home, login, logout, rocketchat as chat};
+use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
 use actix_web::web::{Data, ServiceConfig, get, head, post, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 /// Everything under the path of the issuer, plus the places that do not move with it.
-pub(crate) fn configure(config: &mut ServiceConfig, base: &str) {
+pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatSettings) {
     // RFC 8414 §3.1 puts the well-known part between host and path; probes look at the root.
     if !base.is_empty() {
         let inserted = format!("/.well-known/oauth-authorization-server{base}");
@@ -17,7 +19,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, base: &str) {
         config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
         config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
     }
-    config.service(scope(base).configure(table).default_service(to(unknown::path)));
+    config.service(scope(base).configure(table).configure(|config| compat::configure(config, compat)).default_service(to(unknown::path)));
     config.default_service(to(unknown::path));
 }
 
@@ -132,6 +134,8 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/login" => "login",
         "/consent" => "consent",
         "/" | "" => "home",
+        _ if path.starts_with("/api/token") => "simplejwt",
+        _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
         _ if path.starts_with("/rocketchat/") => "rocketchat",
         _ if path.starts_with("/assets/") => "assets",

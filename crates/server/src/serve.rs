@@ -155,14 +155,15 @@ fn open_ephemeral(instance: &Instance) -> Result<Arc<dyn Ephemeral>, Fault> {
 fn public_server(state: &AppState, listener: TcpListener) -> Result<Server, ServeError> {
     let data = Data::new(state.clone());
     let base = state.settings.issuer_path().to_owned();
+    let compat = state.settings.compat.clone();
     let http = &state.settings.http;
     let server = HttpServer::new(move || {
-        let base = base.clone();
+        let (base, compat) = (base.clone(), compat.clone());
         App::new()
             .app_data(data.clone())
             .wrap(from_fn(shell::around))
             .wrap(NormalizePath::trim())
-            .configure(move |config| routes::configure(config, &base))
+            .configure(move |config| routes::configure(config, &base, &compat))
     })
     .workers(http.worker_count())
     .worker_max_blocking_threads(blocking_threads(state))
@@ -204,6 +205,10 @@ async fn render_metrics(state: Data<AppState>) -> HttpResponse {
         Ok((sizes, (depth, oldest))) => {
             state.metrics.outbox(depth, oldest.map_or(0, |oldest| now.since(oldest)));
             let waiting = state.hash_waiting.load(std::sync::atomic::Ordering::Acquire);
+            state.metrics.hashes("argon2id", state.hasher.hashes_computed());
+            for scheme in propusk_crypto::Scheme::ALL {
+                state.metrics.hashes(scheme.as_str(), state.hasher.foreign_computed(scheme));
+            }
             state.metrics.backups(state.backups.age(state.now()), state.backups.failures());
             state.metrics.traces_dropped(state.traces.dropped());
             let text = state.metrics.render(&sizes, state.refusals.dropped(), waiting);

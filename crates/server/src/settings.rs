@@ -4,6 +4,7 @@
 //! the path of its key, and a key that nothing reads is one of them: a misspelt limit must not be a limit that is silently absent.
 //! `deploy/propusk.toml` lists every key with its default.
 
+mod compat;
 mod database;
 mod duration;
 mod http;
@@ -26,6 +27,7 @@ use propusk_domain::store::Retention;
 use serde::Serialize;
 use thiserror::Error;
 
+pub use compat::{CompatSettings, SimpleJwtSettings};
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
@@ -82,6 +84,8 @@ pub struct Settings {
     pub outbox: OutboxSettings,
     /// `[rocketchat]`
     pub rocketchat: RocketchatSettings,
+    /// `[compat]`
+    pub compat: CompatSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
     /// `[trace]`
@@ -254,6 +258,7 @@ impl Settings {
             outbound: root.section("outbound", OutboundSettings::read),
             outbox: root.section("outbox", OutboxSettings::read),
             rocketchat: root.section("rocketchat", RocketchatSettings::read),
+            compat: root.section("compat", CompatSettings::read),
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
             backup: root.section("backup", BackupSettings::read),

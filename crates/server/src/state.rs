@@ -93,6 +93,11 @@ pub struct Inner {
     keys_read: Mutex<Option<Instant>>,
     seen: Mutex<HashMap<String, UnixTime>>,
     issued: Mutex<HashMap<String, u64>>,
+    /// The one permit for verifying a client's secret that another server hashed, and how many wait for it.
+    pub foreign_secrets: Semaphore,
+    /// See above.
+    pub foreign_secrets_waiting: AtomicUsize,
+    imported_cost: Mutex<Option<(UnixTime, Option<String>)>>,
 }
 
 /// A document that is served as it stands.
@@ -114,6 +119,8 @@ impl Document {
 
 /// Sign-ins that may wait for the chat at once, a thread each.
 const CHAT_CALLS: usize = 16;
+/// Seconds for which the commonest imported hash is remembered.
+const IMPORTED_COST_AGE: i64 = 60;
 
 /// How often keys are read again because of an unknown `kid`.
 const KEYS_READ_AT_MOST: Duration = Duration::from_secs(1);
@@ -148,6 +155,9 @@ impl AppState {
             keys_read: Mutex::new(None),
             seen: Mutex::default(),
             issued: Mutex::default(),
+            foreign_secrets: Semaphore::new(1),
+            foreign_secrets_waiting: AtomicUsize::new(0),
+            imported_cost: Mutex::default(),
             settings,
             policy,
             db,
@@ -230,6 +240,17 @@ impl Inner {
     /// (client, tokens of its own) since this was asked last.
     pub fn take_issued(&self) -> HashMap<String, u64> {
         std::mem::take(&mut *self.issued.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Scheme and parameters of most password hashes that another site made, while any remains; read at most once a minute.
+    pub fn imported_cost(&self, store: &mut dyn propusk_domain::store::Store, now: UnixTime) -> Result<Option<String>, Fault> {
+        let known = self.imported_cost.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, cost)) = known.filter(|(read, _)| (0..IMPORTED_COST_AGE).contains(&now.since(*read))) {
+            return Ok(cost);
+        }
+        let cost = store.commonest_imported_cost()?;
+        *self.imported_cost.lock().unwrap_or_else(PoisonError::into_inner) = Some((now, cost.clone()));
+        Ok(cost)
     }
 
     /// Whether another sign-in may wait for its password to be hashed.

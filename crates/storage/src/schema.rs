@@ -251,6 +251,26 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    imported_users (site_key) {
+        site_key -> Text,
+        sub -> Text,
+        source_digest -> Text,
+        local_digest -> Text,
+        cost -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    adopted_tokens (digest) {
+        digest -> Text,
+        kind -> Text,
+        grant_id -> Text,
+        issued_at -> BigInt,
+        expires_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(sign_in_names -> users (sub));
 diesel::allow_tables_to_appear_in_same_query!(sign_in_names, users);
 diesel::allow_tables_to_appear_in_same_query!(chat_tokens, sessions);

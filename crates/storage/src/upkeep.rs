@@ -3,8 +3,9 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens, ephemeral, flow_steps,
-    grants, numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions, sign_in_names, users,
+    adopted_tokens, audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens,
+    ephemeral, flow_steps, grants, imported_users, numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions,
+    sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -94,7 +95,9 @@ impl Upkeep for Tx<'_> {
                 chat_tokens,
                 chat_state,
                 numeric_ids,
-                flow_steps
+                flow_steps,
+                imported_users,
+                adopted_tokens
             ))
         })
     }
@@ -103,7 +106,7 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 12] = [
+const STEPS: [Step; 13] = [
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;
@@ -133,6 +136,11 @@ const STEPS: [Step; 12] = [
         let old = denied_tokens::table.filter(denied_tokens::expires_at.le(now.0)).select(denied_tokens::jti).limit(limit);
         let old: Vec<String> = old.load(c)?;
         diesel::delete(denied_tokens::table.filter(denied_tokens::jti.eq_any(old))).execute(c)
+    },
+    |c, now, _, limit| {
+        let old = adopted_tokens::table.filter(adopted_tokens::expires_at.le(now.0)).select(adopted_tokens::digest).limit(limit);
+        let old: Vec<String> = old.load(c)?;
+        diesel::delete(adopted_tokens::table.filter(adopted_tokens::digest.eq_any(old))).execute(c)
     },
     |c, now, retention, limit| {
         let old = refusals::table.filter(refusals::at.lt(now.plus(-retention.refusals).0)).select(refusals::reference).limit(limit);

@@ -85,6 +85,7 @@ impl Users for Tx<'_> {
                 .execute(c)
         })?;
         if count == 1 {
+            self.password_replaced(&user.sub, user.password_hash.as_deref())?;
             self.changed(ChangeKind::User, &user.sub);
         }
         Ok(count == 1)
@@ -102,6 +103,7 @@ impl Users for Tx<'_> {
         if count == 0 {
             return Ok(false);
         }
+        self.password_replaced(sub, None)?;
         self.changed(ChangeKind::User, sub);
         for sid in &sids {
             self.changed(ChangeKind::Session, sid);
@@ -125,6 +127,9 @@ impl Users for Tx<'_> {
                 .set(users::password_hash.eq(hash))
                 .execute(c)
         })?;
+        if count == 1 {
+            self.password_replaced(sub, Some(hash))?;
+        }
         Ok(count == 1)
     }
 

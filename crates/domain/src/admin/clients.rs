@@ -12,7 +12,7 @@ use crate::grant::{Grant, Revocation};
 use crate::ids;
 use crate::store::{GrantsOf, Store};
 use crate::time::UnixTime;
-use propusk_crypto::{Algorithm, Random, Secret};
+use propusk_crypto::{Algorithm, Random, Secret, SecretHash};
 use propusk_protocol::Scope;
 
 /// What a client secret begins with, so that scanners recognise a leaked one.
@@ -142,18 +142,35 @@ impl<T: Clone + PartialEq> ListPatch<T> {
 
 /// Registers a client together with its standing grant; the secret is told here and never again. Public clients have none.
 pub fn add(cx: &mut Cx<'_>, new: &NewClient) -> Result<(Client, Option<Secret>)> {
-    must_be_new(cx.store, &new.client_id)?;
-    let mut client = draft(new, ids::sortable(cx.now, cx.rng), cx.now);
-    check(cx, &client)?;
+    let mut client = checked(cx, new)?;
     let secret = first_secret(cx, &client, new.secret.as_ref())?;
     client.secrets.extend(secret.as_ref().map(|secret| row_of(secret, cx.now, cx.rng)));
+    insert(cx, &client)?;
+    Ok((client, secret))
+}
 
-    if !cx.store.insert_client(&client)? {
+/// Registers a client of which only the hash of a secret is known, if anything.
+pub fn add_hashed(cx: &mut Cx<'_>, new: &NewClient, hash: Option<SecretHash>) -> Result<Client> {
+    let mut client = checked(cx, new)?;
+    let row = |hash| ClientSecret { id: ids::sortable(cx.now, cx.rng), hash, created_at: cx.now, expires_at: None };
+    client.secrets.extend(hash.map(row));
+    insert(cx, &client)?;
+    Ok(client)
+}
+
+fn checked(cx: &mut Cx<'_>, new: &NewClient) -> Result<Client> {
+    must_be_new(cx.store, &new.client_id)?;
+    let client = draft(new, ids::sortable(cx.now, cx.rng), cx.now);
+    check(cx, &client)?;
+    Ok(client)
+}
+
+fn insert(cx: &mut Cx<'_>, client: &Client) -> Result<()> {
+    if !cx.store.insert_client(client)? {
         return Err(changed_meanwhile("the client"));
     }
-    cx.store.insert_grant(&standing_grant(&client, cx.now))?;
-    cx.audit(Audit::of("client_added").client(&client.client_id).detail(client.preset.as_str()))?;
-    Ok((client, secret))
+    cx.store.insert_grant(&standing_grant(client, cx.now))?;
+    Ok(cx.audit(Audit::of("client_added").client(&client.client_id).detail(client.preset.as_str()))?)
 }
 
 /// Changes a client; the fields that really changed. Nothing is written when none did.
@@ -303,6 +320,11 @@ fn must_be_new(store: &mut dyn Store, client_id: &str) -> Result<()> {
             .received(client_id)
             .fix(format!("propusk client set {client_id}"))
             .into());
+    }
+    // A token whose subject is its client's identifier is the client's own; subjects that were taken over are not random.
+    if store.find_user(client_id)?.is_some() {
+        let refusal = Refusal::invalid_request("The client identifier is somebody's subject", Cause::NameTaken).client(client_id);
+        return Err(refusal.expected("an identifier that is nobody's subject").received(client_id).into());
     }
     Ok(())
 }

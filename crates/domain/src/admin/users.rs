@@ -304,7 +304,7 @@ fn check(store: &mut dyn Store, user: &User) -> Result<()> {
 }
 
 /// All names that open the login form for the person, by key; the username outranks an address, an address a further name.
-pub(super) fn wanted_names(user: &User, aliases: &[String]) -> BTreeMap<String, SignInName> {
+pub(crate) fn wanted_names(user: &User, aliases: &[String]) -> BTreeMap<String, SignInName> {
     let email = user.claims.email.as_deref().filter(|_| user.claims.email_verified == Some(true));
     let aliases = aliases.iter().map(|alias| (alias.as_str(), NameKind::Alias));
     let all = aliases.chain(email.map(|email| (email, NameKind::Email))).chain([(user.username.as_str(), NameKind::Username)]);

@@ -2,6 +2,7 @@
 
 pub mod authorization_code;
 pub mod client_credentials;
+pub mod direct;
 pub mod issue;
 pub mod memory;
 pub mod refresh_token;

@@ -4,6 +4,7 @@ use super::Exchanged;
 use super::authorization_code::active_user;
 use super::issue;
 use super::memory::{Learned, Memory};
+use crate::adopted;
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
@@ -14,25 +15,32 @@ use crate::store::GrantsOf;
 use propusk_protocol::{ErrorCode, Scope};
 use std::sync::Arc;
 
+/// The generation that a refresh token of another server counts as.
+const ADOPTED_GENERATION: i64 = 1;
+
 /// Answers the successor of a refresh token. The current one moves the grant on by a generation; the one before it,
 /// within the retry window, answers the same successor again, so that a lost response costs nobody a login; anything
 /// older is reuse and revokes the grant.
 pub fn rotate(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str, scope: Option<&Scope>, memory: &dyn Memory) -> Result<Exchanged> {
     let unknown = || unknown(client, presented);
-    let token = UnverifiedRefreshToken::parse(presented).ok_or_else(unknown)?;
-    if let Some(exchanged) = in_one_step(cx, client, &token, scope, memory)? {
-        return Ok(exchanged);
-    }
-    let grant = cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?;
+    let (grant, generation) = match UnverifiedRefreshToken::parse(presented) {
+        Some(token) => {
+            if let Some(exchanged) = in_one_step(cx, client, &token, scope, memory)? {
+                return Ok(exchanged);
+            }
+            (cx.store.find_grant(token.grant_id)?.ok_or_else(unknown)?, token.generation)
+        }
+        None => (adopted::refresh_grant(cx.store, presented)?.ok_or_else(unknown)?, ADOPTED_GENERATION),
+    };
     let state = grant.refresh.clone().ok_or_else(unknown)?;
-    if !token.is_genuine(&state.nonce, cx.keys) {
+    if UnverifiedRefreshToken::parse(presented).is_some_and(|token| !token.is_genuine(&state.nonce, cx.keys)) {
         return Err(unknown().into());
     }
     must_belong_to(&grant, client)?;
     must_be_alive(cx, &grant, client)?;
     let user = active_user(cx, &grant, client, memory)?;
     let scope = narrowed(&grant, client, scope)?;
-    let successor = advance(cx, client, &grant, &state, token.generation)?;
+    let successor = advance(cx, client, &grant, &state, generation)?;
     let refresh_token = derive(&grant, &state.nonce, successor, cx.keys)?;
     let issued = issue::for_grant(cx, client, &grant, &user, &scope, Some(refresh_token));
     Ok(Exchanged { issued, learned: Some(Learned { grant: Arc::new(grant), user }) })

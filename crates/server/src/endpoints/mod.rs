@@ -1,6 +1,7 @@
 //! The endpoints that programs call: each file is one, and knows HTTP but no rule.
 
 pub(crate) mod discovery;
+mod foreign_secret;
 pub(crate) mod gitlab;
 pub(crate) mod health;
 pub(crate) mod introspect;
@@ -25,6 +26,10 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
     let authorization = authorization(request, Cause::TwoAuthMethods)?;
     let credentials = ClientCredentials::parse(authorization, &params).map_err(client_auth::unreadable)?;
     let client = state.client(credentials.client_id(), now).await?;
+    let client = match client {
+        Some(client) => Some(foreign_secret::upgraded(state, client, &credentials, now).await?),
+        None => None,
+    };
     client_auth::authenticate(client.as_ref().map(|client| &client.client), &credentials, now)?;
     let client = client.ok_or_else(|| client_auth::unknown_client(credentials.client_id()))?;
     Ok((params, client))

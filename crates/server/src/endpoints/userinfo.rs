@@ -15,19 +15,30 @@ use propusk_protocol::userinfo::bearer_token;
 use propusk_protocol::{AccessTokenClaims, ErrorCode, TokenSource};
 use serde_json::{Map, Value};
 
+/// Whose tokens a path takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Audience<'a> {
+    /// Everybody's.
+    Any,
+    /// One client's.
+    Client(&'a str),
+    /// Those of clients that are a Rocket.Chat, which signs in whoever brings a token that its identity path takes.
+    Chats,
+}
+
 /// For whichever client the token was issued to.
 pub(crate) async fn any(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
-    answer(&state, &request, form, None).await
+    answer(&state, &request, form, Audience::Any).await
 }
 
 /// Only for tokens issued to the client that the path names.
 pub(crate) async fn of_client(state: Data<AppState>, request: HttpRequest, path: Path<String>, form: Form) -> HttpResponse {
-    answer(&state, &request, form, Some(path.into_inner())).await
+    answer(&state, &request, form, Audience::Client(&path.into_inner())).await
 }
 
-async fn answer(state: &AppState, request: &HttpRequest, form: Form, path_client: Option<String>) -> HttpResponse {
+async fn answer(state: &AppState, request: &HttpRequest, form: Form, audience: Audience<'_>) -> HttpResponse {
     let now = state.now();
-    match run(state, request, form, path_client.as_deref(), now).await {
+    match claims_of(state, request, form, audience, now).await {
         Ok(claims) => fresh_json(&claims),
         Err(error) => {
             let named = match &error {
@@ -43,7 +54,14 @@ async fn answer(state: &AppState, request: &HttpRequest, form: Form, path_client
     }
 }
 
-async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: Option<&str>, now: UnixTime) -> Result<Map<String, Value>> {
+/// What userinfo says about whoever the request's token stands for.
+pub(crate) async fn claims_of(
+    state: &AppState,
+    request: &HttpRequest,
+    form: Form,
+    audience: Audience<'_>,
+    now: UnixTime,
+) -> Result<Map<String, Value>> {
     let query = query(request)?;
     // The body of a GET means nothing, whatever it calls itself (RFC 9110 §9.3.1).
     let body = if request.method() == Method::POST { Some(form.0?) } else { None };
@@ -51,7 +69,7 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
     let claims = verified(state, &token, now).await?;
-    let answered = judged(state, &claims, source, path_client, now).await;
+    let answered = judged(state, &claims, source, audience, now).await;
     // Userinfo is asked for a person or not at all.
     let grant_id = grant_id(&claims);
     match answered {
@@ -70,7 +88,7 @@ async fn judged(
     state: &AppState,
     claims: &AccessTokenClaims,
     source: TokenSource,
-    path_client: Option<&str>,
+    audience: Audience<'_>,
     now: UnixTime,
 ) -> Result<Map<String, Value>> {
     let standing = state.standing(claims, now).await?;
@@ -83,13 +101,27 @@ async fn judged(
     };
     must_stand(claims, &judged, now)?;
     let client = client.ok_or_else(missing)?;
-    userinfo::allow(client, &claims.scope, source, path_client)?;
+    let named = if let Audience::Client(named) = audience { Some(named) } else { None };
+    userinfo::allow(client, &claims.scope, source, named)?;
+    if audience == Audience::Chats && !client.client.settings.rocket_chat {
+        return Err(not_of_a_chat(client.id()).into());
+    }
     let user = standing.user.as_deref().ok_or_else(|| without_person(client.id()))?;
     if source == TokenSource::Query {
         state.metrics.query_token();
         tracing::info!(client_id = client.id(), "an access token came in the query string: set Identity Token Sent Via = Header");
     }
     Ok(userinfo::claims(user, client, &claims.scope))
+}
+
+/// A chat would sign in whoever presents it.
+fn not_of_a_chat(client_id: &str) -> Refusal {
+    Refusal::new(ErrorCode::InsufficientScope, "The access token was issued to another client", Cause::TokenOfAnotherClient)
+        .client(client_id)
+        .expected("a token issued to a client of the preset rocket-chat")
+        .received(format!("a token issued to {client_id}"))
+        .fix("let the chat sign people in with the client id of a rocket-chat client")
+        .fix("a token of another application is what an impersonator would send")
 }
 
 fn missing() -> Refusal {

@@ -24,6 +24,7 @@ pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody 
     let Some(state) = request.app_data::<Data<AppState>>().cloned() else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    let request = crate::compat::canonical(&state, request);
     let endpoint = crate::routes::endpoint_of(request.path(), state.settings.issuer_path());
     let mut response = match oversized(&state, &request, endpoint) {
         Some(refused) => request.into_response(refused),

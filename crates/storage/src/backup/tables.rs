@@ -1,7 +1,7 @@
 //! Which tables a backup holds. A migration that adds a table adds it here; a test compares the two.
 
 /// What is kept, parents before the rows that refer to them.
-pub(super) const KEPT: [&str; 20] = [
+pub(super) const KEPT: [&str; 22] = [
     "users",
     "sign_in_names",
     "clients",
@@ -22,6 +22,8 @@ pub(super) const KEPT: [&str; 20] = [
     "chat_tokens",
     "chat_state",
     "numeric_ids",
+    "imported_users",
+    "adopted_tokens",
 ];
 
 /// What is left out: what may be lost without harm, and the feed that tells running processes what changed.

@@ -279,8 +279,11 @@ impl Worker {
             (Fate::Live | Fate::Perhaps, true) | (Fate::Gone | Fate::Perhaps, false) => {}
         }
         // What was seen is what holds from now on, also after a problem: it is told once.
-        if self.journal.sessions[session].fate != Fate::Gone {
-            self.journal.ended(session, if lives { Fate::Live } else { Fate::Gone });
+        if lives {
+            // Its chains are looked at by themselves: the end of one may have been asked for by other means.
+            self.journal.sessions[session].fate = Fate::Live;
+        } else if self.journal.sessions[session].fate != Fate::Gone {
+            self.journal.ended(session, Fate::Gone);
         }
     }
 

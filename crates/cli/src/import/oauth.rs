@@ -1,0 +1,188 @@
+//! Applications and live tokens of django-oauth-toolkit.
+
+use super::Run;
+use super::source::{Kind, Source};
+use crate::failure::Failure;
+use propusk_crypto::SecretHash;
+use propusk_domain::Cx;
+use propusk_domain::import::oauth::{SiteApplication, SiteSecret, register};
+use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt, mapped_scope};
+use propusk_domain::import::{Finding, Outcome};
+use std::collections::{BTreeSet, HashMap};
+
+/// Rows of one write transaction.
+const BATCH: usize = 200;
+
+/// Scopes that one application may have gathered from its tokens.
+const MAX_SCOPES: usize = 100;
+
+impl Run {
+    /// Registers the applications, then adopts the tokens.
+    pub(crate) fn take_oauth(&mut self, source: &mut Source) -> Result<(), Failure> {
+        let scopes = self.scopes_of_tokens(source)?;
+        let clients = self.take_applications(source, &scopes)?;
+        let mut refreshes = self.live_refreshes(source)?;
+        self.take_tokens(source, &clients, &mut refreshes)?;
+        // Whatever is left names an access token that is not in the source.
+        for refresh in refreshes.into_values() {
+            self.summary.refresh_tokens.left_out += 1;
+            self.summary.find(Finding::left_out("no_scope", "refresh token", &refresh.key, "its access token is missing, and the scope with it"));
+        }
+        Ok(())
+    }
+
+    /// The scopes of the tokens of each application, by its key.
+    fn scopes_of_tokens(&mut self, source: &mut Source) -> Result<HashMap<String, BTreeSet<String>>, Failure> {
+        let mut scopes: HashMap<String, BTreeSet<String>> = HashMap::new();
+        source.each(
+            |kind, _| kind == Kind::AccessToken,
+            |_, item| {
+                let Ok(record) = item else { return Ok(()) };
+                let Some(application) = record.reference("application") else { return Ok(()) };
+                let words = scopes.entry(application).or_default();
+                let scope = mapped_scope(record.text("scope").unwrap_or_default(), &self.scope_map);
+                words.extend(scope.iter().take(MAX_SCOPES.saturating_sub(words.len())).map(str::to_owned).collect::<Vec<_>>());
+                Ok(())
+            },
+        )?;
+        Ok(scopes)
+    }
+
+    /// The key of each application → its client.
+    fn take_applications(&mut self, source: &mut Source, scopes: &HashMap<String, BTreeSet<String>>) -> Result<HashMap<String, String>, Failure> {
+        let mut clients = HashMap::new();
+        let none = BTreeSet::new();
+        source.each(
+            |kind, _| kind == Kind::Application,
+            |_, item| {
+                let Ok(record) = item else { return Ok(()) };
+                self.bar.inc(1);
+                self.summary.clients.read += 1;
+                let mut findings = Vec::new();
+                let issuer = self.instance.policy.issuer.clone();
+                let read = SiteApplication::read(&record, scopes.get(&record.key).unwrap_or(&none), &issuer, &mut findings);
+                for finding in findings {
+                    self.summary.find(finding);
+                }
+                let outcome = match read {
+                    Ok(application) => {
+                        let outcome = self.take_application(&application)?;
+                        if !matches!(outcome, Outcome::Left(_)) {
+                            clients.insert(application.key.clone(), application.new.client_id.clone());
+                        }
+                        outcome
+                    }
+                    Err(finding) => Outcome::Left(finding),
+                };
+                self.summary.clients.count(&outcome);
+                if let Outcome::Left(finding) = outcome {
+                    self.summary.find(finding);
+                }
+                Ok(())
+            },
+        )?;
+        Ok(clients)
+    }
+
+    fn take_application(&mut self, application: &SiteApplication) -> Result<Outcome, Failure> {
+        let dry = self.dry;
+        let hash = match &application.secret {
+            SiteSecret::None => None,
+            SiteSecret::Hash(hash) => Some(hash.clone()),
+            SiteSecret::Weak(_) if dry => None,
+            SiteSecret::Weak(weak) => {
+                let stored = self.hasher.wrap(weak, &self.instance.rng).map_err(|error| Failure::Failed(error.to_string()))?;
+                Some(SecretHash::from_stored(stored))
+            }
+        };
+        let application = application.clone();
+        let work = move |cx: &mut Cx<'_>| register(cx, &application, hash.clone(), dry);
+        Ok(if dry { self.instance.read(work) } else { self.instance.write(work) }?)
+    }
+
+    /// The live refresh tokens by the key of their access token: some 150 bytes each.
+    fn live_refreshes(&mut self, source: &mut Source) -> Result<HashMap<String, SiteRefresh>, Failure> {
+        let mut refreshes = HashMap::new();
+        let now = self.instance.clock.now();
+        source.each(
+            |kind, _| kind == Kind::RefreshToken,
+            |_, item| {
+                let Ok(record) = item else { return Ok(()) };
+                self.bar.inc(1);
+                self.summary.refresh_tokens.read += 1;
+                match SiteRefresh::read(&record, now) {
+                    Ok(Some((access, refresh))) => {
+                        refreshes.insert(access, refresh);
+                    }
+                    Ok(None) => {}
+                    Err(finding) => {
+                        self.summary.refresh_tokens.left_out += 1;
+                        self.summary.find(finding);
+                    }
+                }
+                Ok(())
+            },
+        )?;
+        Ok(refreshes)
+    }
+
+    fn take_tokens(
+        &mut self,
+        source: &mut Source,
+        clients: &HashMap<String, String>,
+        refreshes: &mut HashMap<String, SiteRefresh>,
+    ) -> Result<(), Failure> {
+        let now = self.instance.clock.now();
+        let mut batch = Vec::with_capacity(BATCH);
+        source.each(
+            |kind, _| kind == Kind::AccessToken,
+            |_, item| {
+                let Ok(record) = item else { return Ok(()) };
+                self.bar.inc(1);
+                self.summary.access_tokens.read += 1;
+                let refresh = refreshes.remove(&record.key);
+                let had_refresh = refresh.is_some();
+                match SiteToken::read(&record, refresh, |key| clients.get(key).cloned(), &self.scope_map, now) {
+                    Ok(Some(token)) => batch.push(token),
+                    Ok(None) => {}
+                    Err(finding) => {
+                        self.summary.access_tokens.left_out += 1;
+                        self.summary.refresh_tokens.left_out += u64::from(had_refresh);
+                        self.summary.find(finding);
+                    }
+                }
+                if batch.len() == BATCH {
+                    self.adopt_batch(std::mem::take(&mut batch))?;
+                }
+                Ok(())
+            },
+        )?;
+        self.adopt_batch(batch)
+    }
+
+    fn adopt_batch(&mut self, batch: Vec<SiteToken>) -> Result<(), Failure> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let dry = self.dry;
+        let work = move |cx: &mut Cx<'_>| batch.iter().map(|token| adopt(cx, token, dry)).collect::<Result<Vec<_>, _>>();
+        let adopted = if dry { self.instance.read(work) } else { self.instance.write(work) }?;
+        for Adopted { access, refresh } in adopted {
+            // Both stay behind for the same reason, which is told once.
+            let reason = [&access, &refresh]
+                .into_iter()
+                .flatten()
+                .find_map(|outcome| if let Outcome::Left(finding) = outcome { Some(finding.clone()) } else { None });
+            if let Some(outcome) = &access {
+                self.summary.access_tokens.count(outcome);
+            }
+            if let Some(outcome) = &refresh {
+                self.summary.refresh_tokens.count(outcome);
+            }
+            if let Some(finding) = reason {
+                self.summary.find(finding);
+            }
+        }
+        Ok(())
+    }
+}

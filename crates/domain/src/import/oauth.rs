@@ -1,0 +1,152 @@
+//! Applications of django-oauth-toolkit become clients.
+
+use super::{Finding, Outcome, Record};
+use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed};
+use crate::client::{GrantType, Preset, is_valid_client_id};
+use crate::context::Cx;
+use crate::error::{Error, Result};
+use propusk_crypto::foreign::judge;
+use propusk_crypto::{Judged, Secret, SecretHash, WeakHash};
+use propusk_protocol::RedirectUriProblem;
+use propusk_protocol::redirect_uri::check_registration;
+use std::collections::BTreeSet;
+
+/// A secret shorter than this can be guessed from its digest.
+const SHORT_SECRET: usize = 22;
+
+/// What the toolkit keeps of an application's secret.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SiteSecret {
+    /// There is none.
+    None,
+    /// Ready to be stored: our digest of a clear one, or the site's hash as it is.
+    Hash(SecretHash),
+    /// To be wrapped first.
+    Weak(WeakHash),
+}
+
+/// An application to be registered.
+#[derive(Debug, Clone)]
+pub struct SiteApplication {
+    /// The model.
+    pub model: String,
+    /// The primary key, to which tokens refer.
+    pub key: String,
+    /// The client.
+    pub new: NewClient,
+    /// Its secret.
+    pub secret: SiteSecret,
+}
+
+impl SiteApplication {
+    /// Reads a record. `scopes` are those of its tokens, which it may ask for from now on; notes go to `findings`.
+    pub fn read(record: &Record, scopes: &BTreeSet<String>, issuer: &str, findings: &mut Vec<Finding>) -> Result<Self, Finding> {
+        let left_out = |slug, detail: &str| Finding::left_out(slug, &record.model, &record.key, detail);
+        let client_id = record.trimmed("client_id").unwrap_or_default();
+        if !is_valid_client_id(client_id) {
+            return Err(left_out("bad_client_id", "the client_id is not 1 to 128 characters of A-Z, a-z, 0-9, dot, underscore, tilde and hyphen"));
+        }
+        let mut note = |slug, detail: String| findings.push(Finding::note(slug, &record.model, &record.key, detail).named(client_id));
+        let public = match record.text("client_type") {
+            Some("public") => true,
+            Some("confidential") => false,
+            _ => return Err(left_out("broken", "client_type is neither public nor confidential").named(client_id)),
+        };
+        let uris = |field: &str| -> Vec<String> { record.text(field).unwrap_or_default().split_whitespace().map(str::to_owned).collect() };
+        let allow_http = check_registration(issuer, false, false) == Err(RedirectUriProblem::InsecureHttp);
+        let (mut redirect_uris, mut post_logout) = (uris("redirect_uris"), uris("post_logout_redirect_uris"));
+        let grant = record.text("authorization_grant_type").unwrap_or_default();
+        let preset = preset_of(grant, public, &redirect_uris)
+            .ok_or_else(|| left_out("unsupported_grant", "a public client cannot use client-credentials").named(client_id))?;
+        for uris in [&mut redirect_uris, &mut post_logout] {
+            uris.retain(|uri| match check_registration(uri, preset.settings().native, allow_http) {
+                Ok(()) => true,
+                Err(problem) => {
+                    note("redirect_uri_dropped", crate::error::printable(&format!("{uri}: {problem}")));
+                    false
+                }
+            });
+        }
+        if !matches!(grant, "authorization-code" | "openid-hybrid" | "client-credentials") {
+            note("grant_not_taken", format!("the grant {grant} does not exist here; the client may only refresh the tokens that it has"));
+        }
+        if record.text("algorithm") == Some("HS256") {
+            note("algorithm_changed", "ID tokens are signed by RS256 here, not by HS256 with the secret".to_owned());
+        }
+        let secret = secret_of(record, public, &mut note);
+        let name = record.trimmed("name").filter(|name| name.chars().count() <= 200 && !name.chars().any(char::is_control));
+        let mut new = NewClient::new(client_id, preset);
+        new.name = name.map(str::to_owned);
+        new.redirect_uris = redirect_uris;
+        new.post_logout_redirect_uris = post_logout;
+        new.first_party = record.flag("skip_authorization").or(Some(false));
+        new.more = patch_of(grant, preset, scopes);
+        Ok(Self { model: record.model.clone(), key: record.key.clone(), new, secret })
+    }
+}
+
+/// Registers an application; one that is registered already stays as it is.
+pub fn register(cx: &mut Cx<'_>, application: &SiteApplication, hash: Option<SecretHash>, dry: bool) -> Result<Outcome> {
+    let client_id = &application.new.client_id;
+    if cx.store.find_client(client_id)?.is_some() {
+        return Ok(Outcome::Unchanged);
+    }
+    if dry {
+        return Ok(Outcome::Added);
+    }
+    match add_hashed(cx, &application.new, hash) {
+        Ok(_) => Ok(Outcome::Added),
+        // Checks come before every write, so nothing of it stands.
+        Err(Error::Refused(refusal)) => {
+            let received = refusal.detail.received.clone().unwrap_or_default();
+            let detail = format!("{}: {received}", refusal.public);
+            Ok(Outcome::Left(Finding::left_out("refused", &application.model, &application.key, detail).named(client_id)))
+        }
+        Err(fault) => Err(fault),
+    }
+}
+
+fn preset_of(grant: &str, public: bool, redirect_uris: &[String]) -> Option<Preset> {
+    if grant == "client-credentials" {
+        return (!public).then_some(Preset::Service);
+    }
+    if !public {
+        return Some(if redirect_uris.iter().any(|uri| uri.contains("/_oauth/")) { Preset::RocketChat } else { Preset::Web });
+    }
+    let is_web = !redirect_uris.is_empty() && redirect_uris.iter().all(|uri| uri.starts_with("https://"));
+    Some(if is_web { Preset::Spa } else { Preset::Native })
+}
+
+fn patch_of(grant: &str, preset: Preset, scopes: &BTreeSet<String>) -> ClientPatch {
+    let mut patch = ClientPatch { scopes: ListPatch { add: scopes.iter().cloned().collect(), ..ListPatch::default() }, ..ClientPatch::default() };
+    if preset.has_people() && !matches!(grant, "authorization-code" | "openid-hybrid") {
+        patch.grant_types.replace = Some(vec![GrantType::RefreshToken]);
+    }
+    patch
+}
+
+fn secret_of(record: &Record, public: bool, note: &mut dyn FnMut(&'static str, String)) -> SiteSecret {
+    let secret = record.text("client_secret").unwrap_or_default();
+    if public || secret.is_empty() {
+        if !public {
+            note("no_secret", "the application has no secret: propusk client rotate-secret".to_owned());
+        }
+        return SiteSecret::None;
+    }
+    // A clear secret may look like a bare hash; only one that names its scheme is taken for one.
+    if record.flag("hash_client_secret") != Some(false) && secret.contains('$') {
+        match judge(secret) {
+            Judged::Accepted { .. } => return SiteSecret::Hash(SecretHash::from_stored(secret.to_owned())),
+            Judged::Weak(weak) => return SiteSecret::Weak(weak),
+            Judged::Refused(reason) => {
+                note("secret_not_taken", format!("the hash of the secret is not accepted: {reason}; propusk client rotate-secret"));
+                return SiteSecret::None;
+            }
+            Judged::Unusable => {}
+        }
+    }
+    if secret.len() < SHORT_SECRET {
+        note("short_secret", "the secret is short enough to be guessed: propusk client rotate-secret".to_owned());
+    }
+    SiteSecret::Hash(Secret::new(secret.to_owned()).hash())
+}

@@ -1,0 +1,223 @@
+//! Live tokens of django-oauth-toolkit become adopted ones, so that nobody is signed out by the move.
+
+use super::{Finding, Outcome, Record};
+use crate::client::{Client, GrantType};
+use crate::context::{Audit, Cx};
+use crate::error::{Fault, Result};
+use crate::grant::{Grant, Refresh};
+use crate::ids;
+use crate::imported::{AdoptedKind, AdoptedToken};
+use crate::records::Consent;
+use crate::time::UnixTime;
+use crate::user::User;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use propusk_crypto::digest;
+use propusk_protocol::Scope;
+use std::collections::BTreeMap;
+
+/// The token of a record by its SHA-256: the checksum that newer versions keep, or that of the clear column.
+pub fn digest_of(record: &Record) -> Option<String> {
+    let checksum = record.text("token_checksum").filter(|hex| hex.len() == 64).and_then(bytes_of);
+    match checksum {
+        Some(bytes) => Some(URL_SAFE_NO_PAD.encode(bytes)),
+        None => record.text("token").filter(|token| !token.is_empty()).map(digest),
+    }
+}
+
+fn bytes_of(hex: &str) -> Option<Vec<u8>> {
+    (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
+}
+
+/// What becomes of each scope of the site: another word, or nothing.
+pub type ScopeMap = BTreeMap<String, String>;
+
+/// The scope of a token after the mapping; words that nothing maps stay.
+pub fn mapped_scope(text: &str, map: &ScopeMap) -> Scope {
+    let words = text.split_whitespace().map(|word| map.get(word).map_or(word, String::as_str));
+    // One by one, so that a word that is no scope costs only itself.
+    words.filter(|word| !word.is_empty() && Scope::parse(word).is_ok()).map(str::to_owned).collect()
+}
+
+/// A live refresh token, until the access token that knows its scope is read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRefresh {
+    /// The primary key.
+    pub key: String,
+    /// Its digest.
+    pub digest: String,
+    /// When it was issued.
+    pub issued_at: UnixTime,
+}
+
+impl SiteRefresh {
+    /// Reads a refresh token with the key of its access token; `None` when it was revoked.
+    pub fn read(record: &Record, now: UnixTime) -> Result<Option<(String, Self)>, Finding> {
+        if record.value("revoked").is_some() {
+            return Ok(None);
+        }
+        let left_out = |slug, detail: &str| Finding::left_out(slug, &record.model, &record.key, detail);
+        let digest = digest_of(record).ok_or_else(|| left_out("broken", "the token has neither a text nor a checksum"))?;
+        // Its scope is that of its access token.
+        let access = record.reference("access_token").ok_or_else(|| left_out("no_scope", "its access token was removed, and the scope with it"))?;
+        let issued_at = record.time("created").filter(|at| *at <= now).unwrap_or(now);
+        Ok(Some((access, Self { key: record.key.clone(), digest, issued_at })))
+    }
+}
+
+/// An access token, with its refresh token where that lives.
+#[derive(Debug, Clone)]
+pub struct SiteToken {
+    model: String,
+    key: String,
+    user: Option<String>,
+    client_id: String,
+    scope: Scope,
+    issued_at: UnixTime,
+    /// `None` when the access token itself is not alive any more.
+    access: Option<(String, UnixTime)>,
+    refresh: Option<SiteRefresh>,
+}
+
+impl SiteToken {
+    /// Reads an access token; `None` when neither it nor a refresh token of it is alive.
+    pub fn read(
+        record: &Record,
+        refresh: Option<SiteRefresh>,
+        client_of: impl Fn(&str) -> Option<String>,
+        scopes: &ScopeMap,
+        now: UnixTime,
+    ) -> Result<Option<Self>, Finding> {
+        let left_out = |slug, detail: &str| Finding::left_out(slug, &record.model, &record.key, detail);
+        let expires = record.time("expires").ok_or_else(|| left_out("broken", "the time of expiry cannot be read"))?;
+        if expires <= now && refresh.is_none() {
+            return Ok(None);
+        }
+        let application = record.reference("application").unwrap_or_default();
+        let client_id = client_of(&application).ok_or_else(|| left_out("unknown_client", "its application was not taken over"))?;
+        let access = if expires > now {
+            Some((digest_of(record).ok_or_else(|| left_out("broken", "the token has neither a text nor a checksum"))?, expires))
+        } else {
+            None
+        };
+        Ok(Some(Self {
+            model: record.model.clone(),
+            key: record.key.clone(),
+            user: record.reference("user"),
+            client_id,
+            scope: mapped_scope(record.text("scope").unwrap_or_default(), scopes),
+            issued_at: record.time("created").filter(|at| *at <= now).unwrap_or(now),
+            access,
+            refresh,
+        }))
+    }
+}
+
+/// What became of a token and its refresh token; `None` where there was none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Adopted {
+    /// The access token.
+    pub access: Option<Outcome>,
+    /// The refresh token.
+    pub refresh: Option<Outcome>,
+}
+
+/// Adopts a token: it hangs on a grant of its own, which logout everywhere, a disabled account and a revocation end.
+pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
+    let all = |outcome: Outcome| Adopted {
+        access: token.access.as_ref().map(|_| outcome.clone()),
+        refresh: token.refresh.as_ref().map(|_| outcome.clone()),
+    };
+    let left = |slug, detail: &str| Ok(all(Outcome::Left(Finding::left_out(slug, &token.model, &token.key, detail).named(&token.client_id))));
+    let Some(client) = cx.store.find_client(&token.client_id)? else {
+        // A dry run registers nothing, so there is nothing to ask.
+        return if dry { Ok(all(Outcome::Added)) } else { left("unknown_client", "its application was not taken over") };
+    };
+    let grant_id = match owner(cx, token)? {
+        Owner::Client => client.standing_grant_id.clone(),
+        Owner::Person(_) => grant_id(token),
+        Owner::Nobody if dry => return Ok(all(Outcome::Added)),
+        Owner::Nobody => return left("unknown_user", "its person was not taken over"),
+        Owner::Disabled => return left("user_disabled", "its person is disabled"),
+    };
+    let known = match &token.access {
+        Some((digest, _)) => cx.store.find_adopted_token(digest)?.is_some(),
+        None => cx.store.find_grant(&grant_id)?.is_some(),
+    };
+    if known {
+        return Ok(all(Outcome::Unchanged));
+    }
+    if dry {
+        return Ok(all(Outcome::Added));
+    }
+    // The client may have a preset without refresh tokens; a token that can never be used is not kept.
+    let refresh = token.refresh.as_ref().filter(|_| client.may_use(GrantType::RefreshToken));
+    if let Owner::Person(user) = owner(cx, token)? {
+        make_grant(cx, token, refresh, &client, &user, &grant_id)?;
+    }
+    write_tokens(cx, token, refresh, &grant_id)?;
+    let refused =
+        || Finding::left_out("grant_not_taken", &token.model, &token.key, "the client does not refresh tokens here").named(&token.client_id);
+    let refreshed = token.refresh.as_ref().map(|_| if refresh.is_some() { Outcome::Added } else { Outcome::Left(refused()) });
+    Ok(Adopted { access: token.access.as_ref().map(|_| Outcome::Added), refresh: refreshed })
+}
+
+enum Owner {
+    Client,
+    Person(Box<User>),
+    Disabled,
+    Nobody,
+}
+
+fn owner(cx: &mut Cx<'_>, token: &SiteToken) -> Result<Owner, Fault> {
+    let Some(key) = &token.user else { return Ok(Owner::Client) };
+    let Some(row) = cx.store.find_imported_user(key)? else { return Ok(Owner::Nobody) };
+    Ok(match cx.store.find_user(&row.sub)? {
+        Some(user) if user.is_active() => Owner::Person(Box::new(user)),
+        Some(_) => Owner::Disabled,
+        None => Owner::Nobody,
+    })
+}
+
+/// The same in each run, so that a repeated one finds it.
+fn grant_id(token: &SiteToken) -> String {
+    digest(&format!("adopted\n{}\n{}\n{}", token.client_id, token.model, token.key)).chars().take(25).collect()
+}
+
+fn make_grant(cx: &mut Cx<'_>, token: &SiteToken, refresh: Option<&SiteRefresh>, client: &Client, user: &User, grant_id: &str) -> Result<(), Fault> {
+    let end = token.access.as_ref().map_or(cx.now, |(_, expires)| *expires);
+    let grant = Grant {
+        id: grant_id.to_owned(),
+        sub: Some(user.sub.clone()),
+        client_id: client.client_id.clone(),
+        scope: token.scope.clone(),
+        sid: None,
+        // No session of this server was there to end it.
+        offline: true,
+        auth_time: None,
+        amr: Vec::new(),
+        nonce: None,
+        code: None,
+        // The adopted refresh token counts as generation 1: rotation, retry and reuse follow from there.
+        refresh: refresh.map(|refresh| Refresh { generation: 1, nonce: ids::random(cx.rng), rotated_at: refresh.issued_at }),
+        created_at: token.issued_at,
+        expires_at: Some(if refresh.is_some() { cx.now.plus(cx.policy.grant_lifetime) } else { end }),
+        revoked_at: None,
+    };
+    cx.store.insert_grant(&grant)?;
+    // Who has a token has agreed once; they are not asked again for the same.
+    if !client.first_party && cx.store.find_consent(&user.sub, &client.client_id)?.is_none() {
+        let consent = Consent { sub: user.sub.clone(), client_id: client.client_id.clone(), scope: token.scope.clone(), granted_at: token.issued_at };
+        cx.store.put_consent(&consent)?;
+    }
+    cx.audit(Audit::of("token_adopted").sub(&user.sub).client(&client.client_id).grant(grant_id))
+}
+
+fn write_tokens(cx: &mut Cx<'_>, token: &SiteToken, refresh: Option<&SiteRefresh>, grant_id: &str) -> Result<(), Fault> {
+    let access = token.access.as_ref().map(|(digest, expires)| (digest, AdoptedKind::Access, token.issued_at, Some(*expires)));
+    let refresh = refresh.map(|refresh| (&refresh.digest, AdoptedKind::Refresh, refresh.issued_at, None));
+    for (digest, kind, issued_at, expires_at) in access.into_iter().chain(refresh) {
+        cx.store.insert_adopted_token(&AdoptedToken { digest: digest.clone(), kind, grant_id: grant_id.to_owned(), issued_at, expires_at })?;
+    }
+    Ok(())
+}

@@ -1,0 +1,2 @@
+DROP TABLE adopted_tokens;
+DROP TABLE imported_users;

@@ -1,0 +1,77 @@
+//! The paths that the old site had.
+
+use super::{ROLES, fixture, import};
+use propusk_domain::client::Preset;
+use propusk_tests::http::Request;
+use propusk_tests::server::{Backend, TestServer, free_port};
+use serde_json::json;
+
+propusk_tests::on_each_backend![an_application_of_the_old_site_goes_on_under_its_old_paths];
+
+fn an_application_of_the_old_site_goes_on_under_its_old_paths(backend: Backend) {
+    let port = free_port();
+    let (issuer, listen) = (format!("http://127.0.0.1:{port}/o"), format!("127.0.0.1:{port}"));
+    let server = TestServer::with(
+        backend,
+        &[("issuer", &issuer), ("http.listen", &listen), ("compat.django_oauth_toolkit", "true"), ("compat.rocket_identity", "true")],
+    );
+    import(&server, &fixture("dot-3.0.json"), &ROLES);
+    let get = |path: &str| Request::get(&server.url(path)).send().unwrap();
+    // With the issuer that the toolkit had, discovery says the same.
+    let metadata = get("/.well-known/openid-configuration/").json();
+    assert_eq!(metadata["issuer"], issuer.as_str());
+    assert_eq!(get("/.well-known/jwks.json").json(), get("/oauth/jwks").json());
+    let page = get("/authorize/?client_id=wiki&redirect_uri=https://wiki.example.org/cb&response_type=code&scope=openid&state=s");
+    assert_eq!(page.status, 303, "{}", page.text());
+    assert!(page.location().unwrap().contains("/o/login?flow="));
+    assert_eq!(get("/authorize/?client_id=nobody").status, 400);
+
+    let userinfo = Request::get(&server.url("/userinfo/")).bearer("anna-wiki-access-token").send().unwrap();
+    assert_eq!((userinfo.status, userinfo.json()["sub"].clone()), (200, json!("101")));
+    let ask =
+        |path: &str, form: &[(&str, &str)]| Request::post(&server.url(path)).basic("wiki", "wiki-secret-wiki-secret").post_form(form).send().unwrap();
+    assert_eq!(ask("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], true);
+    let tokens = ask("/token/", &[("grant_type", "refresh_token"), ("refresh_token", "anna-wiki-refresh-token")]);
+    assert_eq!(tokens.status, 200, "{}", tokens.text());
+    assert_eq!(ask("/revoke_token/", &[("token", tokens.json()["access_token"].as_str().unwrap())]).status, 200);
+    assert_eq!(ask("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], false);
+    // A method that the endpoint does not have is told so, under either name.
+    assert_eq!((get("/token/").status, get("/token/").header("allow").map(str::to_owned)), (405, Some("POST".to_owned())));
+
+    let identity = Request::get(&server.url("/api/v1/auth/rocket/identity/")).bearer("anna-chat-access-token").send().unwrap();
+    let told = identity.json();
+    assert_eq!(
+        (&told["id"], &told["sub"], &told["username"], &told["roles"]),
+        (&json!("101"), &json!("101"), &json!("anna"), &json!(["admin", "vip"]))
+    );
+    // The chat signs in whoever brings a token that this path takes, so another application's is refused.
+    let foreign = Request::get(&server.url("/api/v1/auth/rocket/identity/")).bearer("anna-mobile-access-token").send().unwrap();
+    assert_eq!((foreign.status, foreign.json()["error"].clone()), (403, json!("insufficient_scope")));
+    assert_eq!(get("/api/v1/auth/rocket/identity/").status, 401);
+    assert_eq!(get("/api/v1/auth/rocket/identity/?access_token=anna-chat-access-token").status, 200, "the chat's default way");
+    assert_eq!(Request::post(&server.url("/api/v1/auth/rocket/identity/")).post_form(&[]).send().unwrap().status, 405);
+    let moved = get("/api/v1/auth/rocket/user/");
+    assert_eq!(moved.status, 404);
+    assert!(moved.json()["error_description"].as_str().unwrap().contains("/api/v1/auth/rocket/identity/"), "{}", moved.text());
+}
+
+#[test]
+fn nothing_of_the_old_paths_is_there_by_default() {
+    let server = TestServer::start(Backend::Sqlite);
+    for path in ["/o/token/", "/o/userinfo/", "/token/", "/api/token/", "/api/v1/auth/rocket/identity/", "/api/v1/auth/rocket/user/"] {
+        for method in ["GET", "POST"] {
+            let answer = Request::new(method, &server.url(path)).send().unwrap();
+            assert_eq!(answer.status, 404, "{method} {path}");
+        }
+    }
+}
+
+#[test]
+fn under_an_issuer_without_the_prefix_the_old_paths_stand_below_it() {
+    let server = TestServer::with(Backend::Sqlite, &[("compat.django_oauth_toolkit", "true")]);
+    let client = server.add_client("robot", Preset::Service);
+    let form = [("grant_type", "client_credentials"), ("client_id", "robot"), ("client_secret", client.secret.as_str())];
+    assert_eq!(Request::post(&server.url("/o/token/")).post_form(&form).send().unwrap().status, 200);
+    assert_eq!(Request::post(&server.url("/token/")).post_form(&form).send().unwrap().status, 404);
+    assert_eq!(Request::get(&server.url("/o/.well-known/openid-configuration")).send().unwrap().json()["issuer"], server.issuer.as_str());
+}
