@@ -37,7 +37,8 @@ fn every_command_that_an_explanation_gives_exists() {
 
 #[test]
 fn a_command_that_does_not_exist_is_noticed() {
-    for wrong in ["propusk usr list", "propusk user list --colour", "propusk client set site --first-party on", "propusk client set site --alg HS256"] {
+    for wrong in ["propusk usr list", "propusk user list --colour", "propusk client set site --first-party on", "propusk client set site --alg HS256"]
+    {
         assert!(!understood(&words(wrong)).is_empty(), "{wrong}");
     }
     for right in ["propusk user list --search an", "PROPUSK__HTTP__LISTEN=127.0.0.1:9000 propusk serve", "propusk client add s --preset web"] {

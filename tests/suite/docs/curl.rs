@@ -15,7 +15,8 @@ fn every_curl_line_is_one_that_runs() {
     for language in ["en", "ru"] {
         for (name, page) in pages(language) {
             for Block { kind, text } in blocks(&page) {
-                let calls = text.lines().any(|line| line.split_whitespace().any(|word| word.ends_with("curl")) && !line.trim_start().starts_with('#'));
+                let calls =
+                    text.lines().any(|line| line.split_whitespace().any(|word| word.ends_with("curl")) && !line.trim_start().starts_with('#'));
                 assert!(!calls || kind == "sh run", "docs/{language}/{name}: a curl line that no test runs:\n{text}");
             }
         }

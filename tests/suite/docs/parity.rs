@@ -1,6 +1,7 @@
 //! Russian and English: the same files, headings and blocks.
 
 use super::{blocks, pages, prose, root};
+use propusk_server::Settings;
 
 #[test]
 fn both_languages_have_the_same_pages_headings_and_blocks() {
@@ -42,6 +43,50 @@ fn the_index_names_every_page_and_every_link_leads_somewhere() {
     follow("README.md", &std::fs::read_to_string(root().join("README.md")).unwrap());
 }
 
+#[test]
+fn every_setting_of_the_documentation_is_one_that_the_server_reads() {
+    let mut seen = 0;
+    for (name, page) in pages("en") {
+        for block in blocks(&page).into_iter().filter(|block| block.kind == "toml") {
+            let issuer = if block.text.contains("issuer =") { "" } else { "issuer = \"https://id.example.org\"\n" };
+            let problem = Settings::from_sources(Some(&format!("{issuer}{}", block.text)), []).err().map(|error| error.to_string());
+            // The files of a page's examples are not here.
+            let problem = problem.filter(|problem| problem.lines().skip(1).any(|line| !line.contains("No such file")));
+            assert_eq!(problem, None, "docs/en/{name}:\n{}", block.text);
+            seen += 1;
+        }
+    }
+    assert!(seen > 2);
+}
+
+#[test]
+fn the_lines_that_a_page_quotes_from_a_sample_stand_in_it() {
+    let read = |path: &str| std::fs::read_to_string(root().join("deploy").join(path)).unwrap();
+    let sources = [("js", read("samples/express/server.mjs")), ("rust", read("samples/actix-web/src/main.rs"))];
+    let page = std::fs::read_to_string(root().join("docs/en/api.md")).unwrap();
+    for (kind, source) in sources {
+        let quoted: Vec<_> = blocks(&page).into_iter().filter(|block| block.kind == kind).collect();
+        assert!(!quoted.is_empty() && quoted.iter().all(|block| source.contains(&block.text)), "{quoted:?} is not in the {kind} sample");
+    }
+}
+
+#[test]
+fn the_samples_name_the_versions_that_are_tested() {
+    let read = |path: &str| std::fs::read_to_string(root().join(path)).unwrap();
+    let packages = |path: &str| serde_json::from_str::<serde_json::Value>(&read(path)).unwrap()["dependencies"].clone();
+    assert_eq!(packages("deploy/samples/express/package.json"), packages("tests/samples/package.json"));
+    let dependencies = |path: &str, section: &[&str]| {
+        let manifest: toml::Value = toml::from_str(&read(path)).unwrap();
+        section.iter().fold(manifest, |value, name| value[*name].clone())
+    };
+    let version = |value: &toml::Value| value.as_str().or_else(|| value["version"].as_str()).unwrap().to_owned();
+    let ours = dependencies("Cargo.toml", &["workspace", "dependencies"]);
+    let theirs = dependencies("deploy/samples/actix-web/Cargo.toml", &["dependencies"]);
+    for (name, wanted) in theirs.as_table().unwrap() {
+        assert_eq!(version(wanted), version(&ours[name]), "{name}");
+    }
+}
+
 /// Every relative link of a page is a file, and its anchor a heading there.
 fn follow(path: &str, page: &str) {
     let directory = root().join(path).parent().unwrap().to_owned();
@@ -60,7 +105,10 @@ fn follow(path: &str, page: &str) {
 /// The anchor that a heading gets on a forge.
 fn slug(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().to_lowercase();
-    kept.chars().filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_')).map(|letter| if letter == ' ' { '-' } else { letter }).collect()
+    kept.chars()
+        .filter(|letter| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_'))
+        .map(|letter| if letter == ' ' { '-' } else { letter })
+        .collect()
 }
 
 /// How deep each heading is.
