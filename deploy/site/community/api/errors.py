@@ -32,7 +32,8 @@ def handler(error, context):
         if scope:
             response.headers["WWW-Authenticate"] = _challenge(error="insufficient_scope", scope=scope)
     elif "detail" in response.data:
-        response.data = {"error": str(getattr(error, "default_code", "error")), "error_description": str(response.data["detail"])}
+        detail = response.data["detail"]
+        response.data = {"error": detail.code, "error_description": str(detail)}
     else:
         response.data = {"error": "invalid", "errors": response.data}
     return response
