@@ -20,6 +20,7 @@ from .words import LANGUAGES, say
 
 _signed_in = login_required(login_url="sign-in", redirect_field_name="next")
 _PASSWORD_LENGTH = 8
+_FIELDS = ("username", "name", "email", "password")
 
 
 @never_cache
@@ -42,7 +43,7 @@ def register(request):
     """Creates a person at the provider, then sends them there to sign in. The password passes through and is kept nowhere here."""
     if request.user.is_authenticated:
         return redirect("home")
-    values = {name: request.POST.get(name, "").strip() for name in ("username", "name", "email")}
+    values = {name: request.POST.get(name, "").strip() for name in _FIELDS if name != "password"}
     if request.method != "POST":
         return render(request, "community/register.html", {"values": values})
     errors = _register(request, values, request.POST.get("password", ""))
@@ -59,23 +60,18 @@ def _register(request, values, password):
     try:
         EmailValidator()(values["email"])
     except ValidationError:
-        errors.setdefault("email", say(request, "email-wrong"))
+        errors.setdefault("email", say(request, "email-refused"))
     if errors:
         return errors
-    # Whose password was refused exists already; the next attempt of the same browser goes on there.
-    begun = request.session.get("registering") or {}
     try:
-        sub = begun["sub"] if begun.get("values") == values else people.create(**values, locale=request.language)
-        request.session["registering"] = {"sub": sub, "values": values}
-        people.set_password(sub, password)
+        people.create(**values, password=password, locale=request.language)
     except Taken as error:
-        return error.fields or {"username": say(request, "taken")}
+        return {name: say(request, "taken") for name in error.fields if name in values} or {"username": say(request, "taken")}
     except Invalid as error:
-        known = {name: message for name, message in error.fields.items() if name in (*values, "password")}
-        return known or {"form": error.description or say(request, "not-accepted")}
-    except (Refused, Unreachable, KeyError):
+        # The service speaks English to programs; people get the sentence in their language.
+        return {name: say(request, f"{name}-refused") for name in error.fields if name in _FIELDS} or {"form": say(request, "not-accepted")}
+    except (Refused, Unreachable):
         return {"form": say(request, "provider-unreachable")}
-    del request.session["registering"]
     return {}
 
 

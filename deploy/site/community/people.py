@@ -23,15 +23,10 @@ class Taken(Exception):
         self.fields = fields or {}
 
 
-def create(username, name, email, locale):
-    """A new person with the least role and without a password; returns their `sub`."""
-    person = {"username": username, "name": name, "email": email, "role": settings.ROLES[0], "locale": locale}
-    return _ask("POST", "", json=person)["sub"]
-
-
-def set_password(sub, password):
-    """Gives the person a password, by the rules of the service."""
-    _ask("PUT", f"/{quote(sub, safe='')}/password", json={"password": password})
+def create(username, name, email, password, locale):
+    """A new person with the least role. The address is not known to be theirs until they have followed a link."""
+    person = {"username": username, "name": name, "email": email, "password": password, "role": settings.ROLES[0], "locale": locale}
+    _ask("POST", "", json=person)
 
 
 def search(text, cursor=""):
@@ -74,4 +69,4 @@ def _judge(answer):
     raise Refused(answer.status_code, str(body.get("error", "")), str(body.get("error_description", "")))
 
 
-__all__ = ["Invalid", "Refused", "Taken", "Unreachable", "create", "read", "search", "set_password", "set_role"]
+__all__ = ["Invalid", "Refused", "Taken", "Unreachable", "create", "read", "search", "set_role"]

@@ -40,7 +40,16 @@ WORDS = {
     "have-account": ("Уже есть учётная запись?", "You have an account already?"),
     "required": ("Заполните это поле.", "Fill in this field."),
     "password-short": ("Пароль короче восьми знаков.", "The password has less than eight characters."),
-    "email-wrong": ("Это не похоже на адрес почты.", "This does not look like an e-mail address."),
+    "username-refused": (
+        "Имя для входа: латинские буквы, цифры, точка, дефис, подчёркивание.",
+        "A user name has Latin letters, digits, dots, hyphens and underscores.",
+    ),
+    "name-refused": ("Это имя не годится.", "This name does not do."),
+    "password-refused": (
+        "Такой пароль легко угадать. Возьмите несколько не связанных слов.",
+        "This password is easy to guess. Take a few unrelated words.",
+    ),
+    "email-refused": ("Это не похоже на адрес почты.", "This does not look like an e-mail address."),
     "taken": ("Это имя или этот адрес уже заняты.", "This name or this address is taken."),
     "not-accepted": ("Служба входа не приняла эти данные.", "The sign-in service did not accept this."),
     "registered": ("Учётная запись создана.", "The account was created."),

@@ -24,7 +24,7 @@ class StubProvider:
             "anna-sub": {"username": "anna", "name": "Анна", "email": "anna@example.org", "role": "user"},
             "boris-sub": {"username": "boris", "name": "Борис", "email": "boris@example.org", "role": "user"},
         }
-        self.codes, self.dead, self.revoked, self.calls, self.passwords = {}, set(), [], [], {}
+        self.codes, self.dead, self.revoked, self.calls = {}, set(), [], []
         # (method, path) → (status, body), or a function of (request body, headers), instead of the usual answer.
         self.instead = {}
         # Changes to the claims of ID tokens and of userinfo.
@@ -117,19 +117,16 @@ class StubProvider:
     def _users(self, method, path, form, body, headers):
         if headers.get("Authorization") != "Bearer own":
             return 401, {"error": "invalid_token"}
-        sub, _, part = path.partition("/")
+        sub = path
         if method == "POST":
             if any(body["username"] == person["username"] for person in self.people.values()):
                 return 409, {"error": "conflict", "errors": [{"field": "username", "message": "taken"}]}
             sub = f"{body['username']}-sub"
             self.people[sub] = body
             return 201, {"sub": sub, **body}
-        if method == "PUT" and part == "password":
-            self.passwords[sub] = body["password"]
-            return 204, None
         if method == "GET" and not sub:
             found = [{"sub": sub, **person} for sub, person in self.people.items() if form.get("search", "") in person["username"]]
-            return 200, {"users": found, "next_cursor": None}
+            return 200, {"users": found}
         if sub not in self.people:
             return 404, {"error": "not_found"}
         if method == "PATCH":
