@@ -113,7 +113,7 @@ const fn label(english: &'static str, in_russian: &'static str, russian: bool) -
 
 /// What POSIX says about the language of messages: the first of the three that is set and not empty.
 #[allow(clippy::disallowed_methods, reason = "the language of the terminal is no setting of the server")]
-fn speaks_russian() -> bool {
+pub(crate) fn speaks_russian() -> bool {
     let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
     let first = names.into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
     first.is_some_and(|value| value.to_string_lossy().starts_with("ru"))

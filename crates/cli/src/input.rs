@@ -24,6 +24,41 @@ pub(crate) struct PasswordSource {
     pub(crate) generate_password: bool,
 }
 
+/// Where the passphrase of a backup comes from.
+#[derive(Debug, Clone, Args)]
+#[group(multiple = false)]
+pub(crate) struct PassphraseSource {
+    /// Ask for the passphrase on the terminal
+    #[arg(long)]
+    pub(crate) passphrase: bool,
+    /// Read the passphrase from standard input; exactly one trailing newline is cut
+    #[arg(long)]
+    pub(crate) passphrase_stdin: bool,
+    /// Read the passphrase from a file; exactly one trailing newline is cut
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+}
+
+impl PassphraseSource {
+    /// The passphrase, if one was asked for; `twice` asks on the terminal for it once more.
+    pub(crate) fn choose(&self, twice: bool) -> Result<Option<Secret>, Failure> {
+        let chosen = if self.passphrase {
+            let passphrase = prompt("Passphrase: ")?;
+            if twice && prompt("Once more: ")?.expose() != passphrase.expose() {
+                return Err(Failure::Failed("the two passphrases differ; nothing was written".to_owned()));
+            }
+            passphrase
+        } else if self.passphrase_stdin {
+            from_stdin("Passphrase: ")?
+        } else if let Some(path) = &self.passphrase_file {
+            from_file(path)?
+        } else {
+            return Ok(None);
+        };
+        if chosen.expose().is_empty() { Err(Failure::Failed("the passphrase is empty".to_owned())) } else { Ok(Some(chosen)) }
+    }
+}
+
 /// A password, and whether it was made here.
 pub(crate) struct Chosen {
     pub(crate) password: Secret,

@@ -4,6 +4,7 @@
 
 mod apply;
 mod audit;
+mod backup;
 mod claims;
 mod client;
 mod client_set;
@@ -18,10 +19,12 @@ mod key;
 mod migrate;
 mod outbox;
 mod output;
+mod restore;
 mod rocketchat;
 mod serve;
 mod session;
 mod times;
+mod trace;
 mod user;
 
 use crate::failure::Failure;
@@ -81,8 +84,14 @@ enum Command {
     Claims(claims::Claims),
     /// Explain a refusal by the reference that the client saw
     Explain(explain::Explain),
+    /// Follow sign-ins step by step and say why one does not work
+    Trace(trace::Trace),
     /// Read the audit trail
     Audit(audit::Audit),
+    /// Write everything into one file while the server runs
+    Backup(backup::Backup),
+    /// Fill an empty database from a backup, of either kind
+    Restore(restore::Restore),
     /// Bring people, clients and role maps into the state that a file declares
     Apply(apply::Apply),
     /// What waits to be told to others: list, retry, drop
@@ -120,7 +129,10 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Session(verb) => verb.run(config),
         Command::Claims(verb) => verb.run(config),
         Command::Explain(verb) => verb.run(config),
+        Command::Trace(verb) => verb.run(config, cli.json),
         Command::Audit(verb) => verb.run(config),
+        Command::Backup(verb) => verb.run(config, cli.json),
+        Command::Restore(verb) => verb.run(config, cli.json),
         Command::Apply(verb) => verb.run(config),
         Command::Outbox(verb) => verb.run(config),
         Command::Doctor(verb) => verb.run(config),

@@ -13,8 +13,8 @@ pub(crate) fn parse_since(text: &str, now: UnixTime) -> Option<UnixTime> {
     let (date, time) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let [year, month, day] = numbers(date, '-')?;
     let [hours, minutes, seconds] = numbers(time.strip_suffix('Z')?, ':')?;
-    let sound = (1970..=9999).contains(&year) && (1..=12).contains(&month) && (1..=31).contains(&day) && hours < 24 && minutes < 60 && seconds < 60;
-    sound.then(|| UnixTime(days_from_civil(year, month, day) * 86_400 + hours * 3600 + minutes * 60 + seconds))
+    let sound = (1970..=9999).contains(&year) && hours < 24 && minutes < 60 && seconds < 60;
+    UnixTime::from_civil(year, month, day).filter(|_| sound).map(|date| date.plus(hours * 3600 + minutes * 60 + seconds))
 }
 
 /// `90s`, `30m`, `12h`, `7d` in seconds.
@@ -33,15 +33,6 @@ fn parse_duration(text: &str) -> Option<i64> {
 fn numbers(text: &str, separator: char) -> Option<[i64; 3]> {
     let parts: Vec<i64> = text.split(separator).map(|part| part.parse::<u16>().ok().map(i64::from)).collect::<Option<_>>()?;
     parts.try_into().ok()
-}
-
-/// Days since the epoch of a date in the proleptic Gregorian calendar.
-const fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 #[cfg(test)]

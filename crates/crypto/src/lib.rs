@@ -6,12 +6,14 @@
 //! | [`secret`] | generated secrets: the one shown and the one kept | RFC 6749 §10.10 |
 //! | [`password`] | Argon2id with bounded parallelism and reused memory | RFC 9106 |
 //! | [`seal`] | authenticated encryption at rest and in URLs, HMAC | NIST SP 800-38D, RFC 2104 |
+//! | [`archive`] | what a backup needs: a key from a passphrase, a checksum over a stream | RFC 9106 |
 //! | [`signing_key`] | key pairs that sign, public keys that verify, JWKs | RFC 7517, RFC 7638 |
 //! | [`jwt`] | the compact JWS encoder and the distrustful parser | RFC 7515, RFC 7519 |
 //! | [`keyring`] | which key signs now, which key verifies, what is published | |
 //!
 //! Secrets have no `Display`, an empty `Debug`, and are overwritten when dropped.
 
+pub mod archive;
 pub mod error;
 pub mod jwt;
 pub mod keyring;
@@ -21,6 +23,7 @@ pub mod seal;
 pub mod secret;
 pub mod signing_key;
 
+pub use archive::{Checksum, PassphraseParams};
 pub use error::CryptoError;
 pub use jwt::{Header, JwtError, UnverifiedJwt, half_hash};
 pub use keyring::{KeyRing, RingKey};

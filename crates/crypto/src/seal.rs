@@ -52,6 +52,11 @@ impl SealingKey {
         Self::expand(Zeroizing::new(hmac_sha256(self.bytes.as_slice(), &[b"derive", purpose.as_bytes()])))
     }
 
+    /// 16 hexadecimal digits by which people tell keys apart; nothing of the key can be learnt from them.
+    pub fn fingerprint(&self) -> String {
+        hmac_sha256(self.bytes.as_slice(), &[b"fingerprint"]).iter().take(8).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
     /// Seals `plain` for `purpose`: `v1.` and base64url. A value opens only under the purpose it was sealed for, so that a
     /// row or parameter moved elsewhere is refused. Sealing the same twice gives different texts.
     ///

@@ -43,7 +43,7 @@ pub fn verify(token: &str, ring: &KeyRing, policy: &Policy, now: UnixTime) -> Re
         Cause::TokenUnknownKey => refuse(Cause::TokenUnknownKey).expected("the kid of a published key").received(&kid).fix(ELSEWHERE),
         cause => refuse(cause).expected("a token signed by this server").received(error.slug()).fix(WHOLE).fix(ELSEWHERE),
     })?;
-    let refuse = |cause| refuse(cause).client(&claims.client_id);
+    let refuse = |cause| refuse(cause).client(&claims.client_id).grant(grant_id(&claims));
     if claims.iss != policy.issuer {
         return Err(refuse(Cause::TokenWrongIssuer)
             .expected(&*policy.issuer)

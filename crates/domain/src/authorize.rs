@@ -16,6 +16,7 @@ use crate::time::UnixTime;
 use crate::user::User;
 use propusk_crypto::{Secret, digest};
 use propusk_protocol::{AuthorizeRequest, ErrorCode, Scope, Target, redirect_uri};
+use std::sync::Arc;
 
 /// A client and a redirect URI to which an answer, good or bad, may be sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,8 +204,8 @@ fn is_fresh(situation: &Situation<'_>, session: &Session, now: UnixTime) -> bool
 /// What an authorization request has come to.
 #[derive(Debug)]
 pub enum Outcome {
-    /// The code to send to the client.
-    Code(Secret),
+    /// The code to send to the client, and the grant that it stands for.
+    Code(Secret, Arc<Grant>),
     /// The person has to sign in; `again` when somebody is signed in already.
     SignIn {
         /// Whether a session exists that is not fresh enough or not the one asked for.
@@ -258,9 +259,10 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
         hinted_sub: hint.as_ref().map(|hint| hint.sub.as_str()),
     };
     match (decide(&situation, cx.now)?, session, user) {
-        (Decision::Proceed, Some(session), Some(user)) => {
-            Ok(issue_code(cx, attempt, session, &user)?.map_or(Outcome::SignIn { again: false }, Outcome::Code))
-        }
+        (Decision::Proceed, Some(session), Some(user)) => Ok(match issue_code(cx, attempt, session, &user)? {
+            Some((code, grant)) => Outcome::Code(code, Arc::new(grant)),
+            None => Outcome::SignIn { again: false },
+        }),
         (Decision::Consent, _, Some(user)) => Ok(Outcome::Consent { user: Box::new(user) }),
         (Decision::SignIn { again }, ..) => Ok(Outcome::SignIn { again }),
         (Decision::Proceed | Decision::Consent, ..) => Ok(Outcome::SignIn { again: false }),
@@ -269,7 +271,7 @@ pub fn advance(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: Option<&Session>
 
 /// Issues the code (RFC 6749 §4.1.2) and makes the grant it stands for. `None` when the session or the person is gone by
 /// now, which sends the flow back to the sign-in page.
-fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &User) -> Result<Option<Secret>> {
+fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &User) -> Result<Option<(Secret, Grant)>> {
     let client = &attempt.client.client;
     // Both rows are held until the commit: a logout or a disabling cannot slip in between and miss the new grant.
     if !cx.store.touch_session(&session.sid, cx.now)? || !cx.store.guard_user(&user.sub, user.credential_version)? {
@@ -313,7 +315,7 @@ fn issue_code(cx: &mut Cx<'_>, attempt: &Attempt<'_>, session: &Session, user: &
         remember_consent(cx, &user.sub, client, attempt.scope)?;
     }
     cx.audit(Audit::of("code_issued").sub(&user.sub).client(&client.client_id).grant(&grant.id).detail(attempt.scope.to_string()))?;
-    Ok(Some(code))
+    Ok(Some((code, grant)))
 }
 
 fn remember_consent(cx: &mut Cx<'_>, sub: &str, client: &Client, scope: &Scope) -> Result<()> {

@@ -40,6 +40,8 @@ pub struct Refusal {
     pub retry_after: Option<i64>,
     /// The client authenticated with the `Authorization` header, so a 401 carries a Basic challenge (RFC 6749 §5.2).
     pub basic_challenge: bool,
+    /// The grant concerned, as far as it is known; for the trace of the sign-in.
+    pub grant_id: Option<String>,
 }
 
 /// What was expected, what came, and how to mend it.
@@ -63,7 +65,7 @@ impl Refusal {
     /// A refusal with its code, its public sentence and its cause; the rest is added by the builder methods.
     pub fn new(code: ErrorCode, public: &'static str, cause: Cause) -> Self {
         let detail = Detail { cause, client_id: None, expected: None, received: None, nearest: None, fix: Vec::new() };
-        Self { code, public, detail, retry_after: None, basic_challenge: false }
+        Self { code, public, detail, retry_after: None, basic_challenge: false, grant_id: None }
     }
 
     /// `invalid_request` (RFC 6749 §4.1.2.1, §5.2).
@@ -80,6 +82,13 @@ impl Refusal {
     #[must_use]
     pub fn client(mut self, client_id: &str) -> Self {
         self.detail.client_id = Some(printable(client_id));
+        self
+    }
+
+    /// Names the grant concerned.
+    #[must_use]
+    pub fn grant(mut self, grant_id: &str) -> Self {
+        self.grant_id = Some(grant_id.to_owned());
         self
     }
 

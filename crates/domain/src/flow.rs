@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// What one authorization request has come to so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Flow {
+    /// Under which its steps are traced.
+    #[serde(rename = "i", default, skip_serializing_if = "String::is_empty")]
+    pub id: String,
     /// The request; absent when somebody just signs in without a client.
     #[serde(rename = "r", default, skip_serializing_if = "Option::is_none")]
     pub request: Option<AuthorizeRequest>,
@@ -74,8 +77,8 @@ impl Sealed for PendingLogout {
 
 impl Flow {
     /// A flow that begins now, in the browser whose pre-session cookie has that digest.
-    pub fn begin(request: Option<AuthorizeRequest>, browser: String, now: UnixTime) -> Self {
-        Self { request, started_at: now, browser, signed_in: None, lost_cookie: false, next: None }
+    pub fn begin(id: String, request: Option<AuthorizeRequest>, browser: String, now: UnixTime) -> Self {
+        Self { id, request, started_at: now, browser, signed_in: None, lost_cookie: false, next: None }
     }
 
     /// Whether the page that carries it has been open for too long.

@@ -30,6 +30,7 @@ pub mod store;
 pub mod throttle;
 pub mod time;
 pub mod token;
+pub mod trace;
 pub mod user;
 pub mod userinfo;
 

@@ -12,6 +12,7 @@ use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRe
 use crate::roles::RoleMap;
 use crate::session::Session;
 use crate::time::UnixTime;
+use crate::trace::{FlowFilter, FlowStep};
 use crate::user::{SignInName, User};
 
 /// A `Result` whose only failure is ours.
@@ -175,6 +176,16 @@ pub trait Records {
     fn list_refusals(&mut self, limit: i64) -> Stored<Vec<RefusalRecord>>;
 }
 
+/// The steps of sign-ins.
+pub trait Traces {
+    /// Adds steps; one whose identifier is taken is dropped.
+    fn insert_flow_steps(&mut self, steps: &[FlowStep]) -> Stored<()>;
+    /// The flows, the newest first.
+    fn list_flows(&mut self, filter: &FlowFilter) -> Stored<Vec<String>>;
+    /// The steps of these flows, and those that know the grants of these flows alone, in the order in which they happened.
+    fn list_flow_steps(&mut self, flow_ids: &[String]) -> Stored<Vec<FlowStep>>;
+}
+
 /// How long things are kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Retention {
@@ -184,6 +195,10 @@ pub struct Retention {
     pub refusals: i64,
     /// How many refusals are kept at most.
     pub refusals_rows: i64,
+    /// Seconds that the steps of sign-ins are kept.
+    pub traces: i64,
+    /// How many of them are kept at most.
+    pub traces_rows: i64,
     /// Seconds that audit events are kept.
     pub audit: i64,
     /// Seconds that changes are kept.
@@ -203,6 +218,6 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep + Outbox + Chat {}
+pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat {}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Upkeep + Outbox + Chat> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat> Store for T {}

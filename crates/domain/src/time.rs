@@ -15,6 +15,19 @@ impl UnixTime {
         Self(self.0.saturating_add(seconds))
     }
 
+    /// Midnight (UTC) of a date in the proleptic Gregorian calendar; `None` when there is no such month or day.
+    pub const fn from_civil(year: i64, month: i64, day: i64) -> Option<Self> {
+        if month < 1 || month > 12 || day < 1 || day > 31 {
+            return None;
+        }
+        let shifted = if month <= 2 { year - 1 } else { year };
+        let era = shifted.div_euclid(400);
+        let year_of_era = shifted.rem_euclid(400);
+        let day_of_year = (153 * (if month > 2 { month - 3 } else { month + 9 }) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        Some(Self((era * 146_097 + day_of_era - 719_468) * 86_400))
+    }
+
     /// Seconds from `earlier` to this moment; negative when `earlier` lies ahead.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)

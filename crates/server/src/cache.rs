@@ -29,6 +29,8 @@ pub struct Caches {
     pub users: Cache<User>,
     /// Grants, by id.
     pub grants: Cache<Grant>,
+    /// Grants whose code was issued here and not asked for yet, by the code's digest.
+    pub codes: Cache<Grant>,
     /// The origins of public clients' redirect URIs, for CORS; dropped with any client.
     pub origins: Cache<HashSet<String>>,
     denied: RwLock<HashMap<String, UnixTime>>,
@@ -48,6 +50,7 @@ impl Default for Caches {
             clients: Cache::default(),
             users: Cache::default(),
             grants: Cache::default(),
+            codes: Cache::default(),
             origins: Cache::default(),
             denied: RwLock::default(),
             epoch: AtomicU64::new(0),
@@ -96,6 +99,13 @@ impl Caches {
         self.fill(&self.users, &user.sub, Arc::clone(&user), began);
     }
 
+    /// Keeps the grant of a code that was just issued for whoever comes for it, who will decide by the row.
+    pub fn issued(&self, grant: &Arc<Grant>) {
+        if let Some(code) = &grant.code {
+            self.fill(&self.codes, &code.digest, Arc::clone(grant), self.epoch());
+        }
+    }
+
     /// Drops what the changes name.
     pub fn drop_changed(&self, changes: &[Change]) {
         if changes.is_empty() {
@@ -126,6 +136,7 @@ impl Caches {
         self.clients.clear();
         self.users.clear();
         self.grants.clear();
+        self.codes.clear();
         self.origins.clear();
     }
 
@@ -143,6 +154,11 @@ impl Caches {
 impl Memory for Caches {
     fn grant(&self, id: &str) -> Option<Arc<Grant>> {
         self.are_fresh().then(|| self.grants.find(id)).flatten()
+    }
+
+    fn take_code(&self, digest: &str) -> Option<Arc<Grant>> {
+        let grant = self.codes.map.write().unwrap_or_else(PoisonError::into_inner).remove(digest);
+        grant.filter(|_| self.are_fresh())
     }
 
     fn user(&self, sub: &str) -> Option<Arc<User>> {

@@ -39,7 +39,7 @@ impl AppState {
 
     fn report_refusal(&self, endpoint: &'static str, refusal: Refusal, now: UnixTime) -> Reported {
         let reference = reference(&self.rng);
-        let Refusal { code, public, detail, retry_after, basic_challenge } = refusal;
+        let Refusal { code, public, detail, retry_after, basic_challenge, .. } = refusal;
         let cause = detail.cause;
         self.metrics.refused(endpoint, cause.slug());
         tracing::info!(

@@ -123,7 +123,7 @@ fn prepare(db: &Database, master: &MasterKey, policy: &Arc<Policy>, now: UnixTim
 /// Bytes of a master key file.
 const MASTER_KEY_BYTES: usize = 32;
 
-fn read_master_key(path: &Path) -> Result<Option<MasterKey>, OpenError> {
+pub(crate) fn read_master_key(path: &Path) -> Result<Option<MasterKey>, OpenError> {
     let unusable = |error| OpenError::MasterKeyUnusable(path.to_owned(), error);
     let mut file = match File::open(path) {
         Ok(file) => file,
@@ -139,18 +139,22 @@ fn read_master_key(path: &Path) -> Result<Option<MasterKey>, OpenError> {
     MasterKey::from_bytes(&bytes).map(Some).map_err(|error| unusable(std::io::Error::other(error)))
 }
 
+fn create_master_key(path: &Path, rng: &dyn Random) -> Result<MasterKey, OpenError> {
+    let mut bytes = [0_u8; MASTER_KEY_BYTES];
+    rng.fill(&mut bytes);
+    install_master_key(path, &bytes, rng)
+}
+
 /// Writes the file and its directory entry to the disk before anything is sealed with it: a key that is lost in a power
 /// cut after the first seal would lock every sealed key for good. The file appears under its name only when it is whole,
 /// and never in place of another: of two processes that start at once the second uses the key of the first.
-fn create_master_key(path: &Path, rng: &dyn Random) -> Result<MasterKey, OpenError> {
+pub(crate) fn install_master_key(path: &Path, bytes: &[u8; MASTER_KEY_BYTES], rng: &dyn Random) -> Result<MasterKey, OpenError> {
     let unusable = |error| OpenError::MasterKeyUnusable(path.to_owned(), error);
-    let mut bytes = [0_u8; MASTER_KEY_BYTES];
-    rng.fill(&mut bytes);
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(parent).map_err(unusable)?;
     let draft = path.with_extension(format!("{}.draft", propusk_crypto::random::reference(rng)));
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(unusable)?;
-    let linked = file.write_all(&bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&draft, path));
+    let linked = file.write_all(bytes).and_then(|()| file.sync_all()).and_then(|()| std::fs::hard_link(&draft, path));
     std::fs::remove_file(&draft).map_err(unusable)?;
     match linked {
         Ok(()) => {}

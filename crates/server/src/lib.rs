@@ -1,5 +1,6 @@
 //! The HTTP surface: settings, endpoints, pages, background tasks. It knows HTTP and no rule.
 
+pub mod backup;
 mod bearer;
 mod bridge;
 pub mod cache;
@@ -23,6 +24,7 @@ pub mod settings;
 mod state;
 mod tasks;
 pub mod telemetry;
+mod trace;
 
 pub use instance::Instance;
 pub use serve::serve;

@@ -50,6 +50,9 @@ pub struct Metrics {
     tokens: Family<Grant, Counter>,
     query_tokens: Counter,
     refusals_dropped: Gauge,
+    traces_dropped: Gauge,
+    backup_age: Gauge,
+    backup_failures: Gauge,
     rows: Family<Table, Gauge>,
     hash_waiting: Gauge,
     outbox_depth: Gauge,
@@ -82,6 +85,12 @@ impl Metrics {
         );
         let refusals_dropped = Gauge::default();
         registry.register("refusals_not_recorded", "Refusals that a flood kept from being recorded", Gauge::clone(&refusals_dropped));
+        let traces_dropped = Gauge::default();
+        registry.register("trace_steps_not_recorded", "Steps of sign-ins that a flood kept from being recorded", Gauge::clone(&traces_dropped));
+        let backup_age = Gauge::default();
+        registry.register("backup_age_seconds", "Seconds since the last scheduled backup, -1 when there is none", Gauge::clone(&backup_age));
+        let backup_failures = Gauge::default();
+        registry.register("backup_failures", "Scheduled backups that failed since the start", Gauge::clone(&backup_failures));
         let rows = Family::default();
         registry.register("table_rows", "Rows of each table", Family::clone(&rows));
         let hash_waiting = Gauge::default();
@@ -89,7 +98,22 @@ impl Metrics {
         let (outbox_depth, outbox_age) = (Gauge::default(), Gauge::default());
         registry.register("outbox_depth", "Deliveries that wait", Gauge::clone(&outbox_depth));
         registry.register("outbox_oldest_seconds", "Age of the oldest delivery that waits", Gauge::clone(&outbox_age));
-        Self { registry, requests, durations, refusals, tokens, query_tokens, refusals_dropped, rows, hash_waiting, outbox_depth, outbox_age }
+        Self {
+            registry,
+            requests,
+            durations,
+            refusals,
+            tokens,
+            query_tokens,
+            refusals_dropped,
+            traces_dropped,
+            backup_age,
+            backup_failures,
+            rows,
+            hash_waiting,
+            outbox_depth,
+            outbox_age,
+        }
     }
 
     /// Counts a request.
@@ -117,6 +141,17 @@ impl Metrics {
     pub fn outbox(&self, depth: i64, age: i64) {
         self.outbox_depth.set(depth);
         self.outbox_age.set(age);
+    }
+
+    /// How many steps of sign-ins a flood kept from being recorded.
+    pub fn traces_dropped(&self, count: u64) {
+        self.traces_dropped.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The age of the last scheduled backup in seconds (-1 when there is none), and how many have failed.
+    pub fn backups(&self, age: i64, failures: u64) {
+        self.backup_age.set(age);
+        self.backup_failures.set(i64::try_from(failures).unwrap_or(i64::MAX));
     }
 
     /// The text that a Prometheus server reads.

@@ -204,6 +204,8 @@ async fn render_metrics(state: Data<AppState>) -> HttpResponse {
         Ok((sizes, (depth, oldest))) => {
             state.metrics.outbox(depth, oldest.map_or(0, |oldest| now.since(oldest)));
             let waiting = state.hash_waiting.load(std::sync::atomic::Ordering::Acquire);
+            state.metrics.backups(state.backups.age(state.now()), state.backups.failures());
+            state.metrics.traces_dropped(state.traces.dropped());
             let text = state.metrics.render(&sizes, state.refusals.dropped(), waiting);
             HttpResponse::Ok().content_type("application/openmetrics-text; version=1.0.0; charset=utf-8").body(text)
         }

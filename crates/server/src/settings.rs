@@ -29,7 +29,7 @@ use thiserror::Error;
 pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
-pub use operation::{LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings};
+pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings, TraceSettings};
 pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
@@ -84,6 +84,10 @@ pub struct Settings {
     pub rocketchat: RocketchatSettings,
     /// `[retention]`
     pub retention: RetentionSettings,
+    /// `[trace]`
+    pub trace: TraceSettings,
+    /// `[backup]`
+    pub backup: BackupSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -192,7 +196,8 @@ impl Settings {
     /// What the sweeper keeps, as the store takes it.
     pub fn retention(&self) -> Retention {
         let RetentionSettings { ended, refusals, refusals_rows, audit, changes } = self.retention;
-        Retention { ended, refusals, refusals_rows, audit, changes }
+        let TraceSettings { keep: traces, rows: traces_rows } = self.trace;
+        Retention { ended, refusals, refusals_rows, traces, traces_rows, audit, changes }
     }
 
     /// The file of the master key: the configured one, else `master.key` beside the SQLite database, else `data/master.key`.
@@ -250,6 +255,8 @@ impl Settings {
             outbox: root.section("outbox", OutboxSettings::read),
             rocketchat: root.section("rocketchat", RocketchatSettings::read),
             retention: root.section("retention", RetentionSettings::read),
+            trace: root.section("trace", TraceSettings::read),
+            backup: root.section("backup", BackupSettings::read),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! What a running server holds: one small clonable handle, built once, no statics.
 
+use crate::backup::schedule::Status;
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
@@ -10,6 +11,7 @@ use crate::pages::brand::{Brand, brand_css};
 use crate::pages::i18n::Locale;
 use crate::refusals::RefusalSink;
 use crate::settings::Settings;
+use crate::trace::TraceSink;
 use actix_web::web::Bytes;
 use arc_swap::ArcSwap;
 use propusk_crypto::{MasterKey, PasswordHasher, SystemRandom};
@@ -71,6 +73,10 @@ pub struct Inner {
     pub refusals: RefusalSink,
     /// Wakes whoever delivers the outbox.
     pub poke: Arc<Poke>,
+    /// Where the steps of sign-ins go.
+    pub traces: TraceSink,
+    /// What became of the scheduled backups.
+    pub backups: Status,
     /// What is counted.
     pub metrics: Metrics,
     /// The community's look.
@@ -130,6 +136,8 @@ impl AppState {
             chat_calls: Arc::new(Semaphore::new(CHAT_CALLS)),
             refusals: RefusalSink::default(),
             poke: Arc::default(),
+            traces: TraceSink::default(),
+            backups: Status::default(),
             metrics: Metrics::new(),
             brand_css: Bytes::from(brand_css(&brand)),
             brand,

@@ -1,9 +1,11 @@
 //! What goes on beside the requests: the watcher of changes, the sweeper, and the writers of what requests only noted.
 //! Each is a thread of its own, so that a slow disk never takes one of the handlers' threads.
 
+use crate::backup::schedule;
 use crate::outbox::{self, Poke};
 use crate::rocketchat::upkeep;
 use crate::state::AppState;
+use crate::trace;
 use propusk_domain::records::{AuditEvent, ChangeKind};
 use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,6 +19,12 @@ const WATCH: Duration = Duration::from_millis(250);
 /// How often refusals are written.
 const REFUSALS: Duration = Duration::from_millis(100);
 
+/// How often the steps of sign-ins are written.
+const TRACES: Duration = Duration::from_millis(200);
+
+/// Between two batches of them, so that a sign-in never waits for the trace of another.
+const TRACES_PAUSE: Duration = Duration::from_millis(10);
+
 /// How often used sessions and counted tokens are written: a row a client and a minute.
 const NOTES: Duration = Duration::from_secs(60);
 
@@ -25,6 +33,9 @@ const SWEEP: Duration = Duration::from_secs(60);
 
 /// Between two batches of the sweeper, so that a sign-in never waits for it.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often it is looked whether a backup is due.
+const BACKUPS: Duration = Duration::from_secs(1);
 
 /// The running threads.
 pub(crate) struct Tasks {
@@ -72,12 +83,14 @@ impl Tasks {
             let stop = Arc::clone(&stop);
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
-        let (refusing, noting, sweeping) = (state.clone(), state.clone(), state.clone());
+        let (refusing, following, noting, sweeping, backing_up) = (state.clone(), state.clone(), state.clone(), state.clone(), state.clone());
         let mut threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
+            spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
+            spawn("backups", Box::new(move |stop| back_up(&backing_up, stop)))?,
         ];
         let (chat_state, chat_outbound) = (state.clone(), state.outbound.clone());
         threads.push(spawn("chat", Box::new(move |stop| upkeep::run(&chat_state, &chat_outbound, stop)))?);
@@ -179,6 +192,25 @@ fn write_refusals(state: &AppState, stop: &Stop) {
     }
 }
 
+fn write_traces(state: &AppState, stop: &Stop) {
+    loop {
+        let going_on = stop.wait(TRACES);
+        loop {
+            let batch = state.traces.take();
+            if batch.is_empty() {
+                break;
+            }
+            if let Err(error) = state.db.write(move |store| Ok(trace::write(store, &batch)?)) {
+                tracing::warn!(fault = %error.into_fault(), "steps of sign-ins could not be recorded");
+            }
+            stop.wait(TRACES_PAUSE);
+        }
+        if !going_on {
+            return;
+        }
+    }
+}
+
 fn write_notes(state: &AppState, stop: &Stop) {
     loop {
         let going_on = stop.wait(NOTES);
@@ -214,6 +246,12 @@ fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_c
         client_id: Some(client_id.to_owned()),
         grant_id: None,
         detail: Some(count.to_string()),
+    }
+}
+
+fn back_up(state: &AppState, stop: &Stop) {
+    while state.settings.backup.schedule > 0 && stop.wait(BACKUPS) {
+        schedule::run_if_due(state, &|| !stop.is_asked());
     }
 }
 

@@ -8,8 +8,10 @@
 //! | `pool`, `connection` | connections of both kinds behind one type |
 //! | `transaction` | the [`Store`](propusk_domain::store::Store) over one open transaction, and the changes it records |
 //! | `users`, `clients`, … | the queries, one file a trait of `propusk_domain::store` |
+//! | `backup` | the whole content, read in one state and written into an empty database |
 //! | `ephemeral` | three backends of [`Ephemeral`](propusk_domain::ephemeral::Ephemeral) |
 
+mod backup;
 mod chat;
 mod clients;
 mod connection;
@@ -27,11 +29,13 @@ mod records;
 mod roles;
 mod schema;
 mod sessions;
+mod traces;
 mod transaction;
 mod upkeep;
 mod users;
 mod writer;
 
+pub use backup::{Column, Kind, Piece, Restoring, Row, Table};
 pub use connection::Backend;
 pub use database::{Database, Settings, Submitted};
 pub use ephemeral::{MemoryEphemeral, RedisEphemeral, SqlEphemeral};

@@ -28,12 +28,15 @@ BEGIN
         WHERE columns.table_schema = current_schema() AND columns.data_type = 'text' AND columns.collation_name IS DISTINCT FROM 'C'
           AND columns.table_name IN ('users', 'sign_in_names', 'clients', 'client_secrets', 'sessions', 'grants', 'consents', 'roles', 'role_maps',
                              'sealed_keys', 'denied_tokens', 'audit', 'refusals', 'changes', 'ephemeral',
-                             'outbox', 'session_clients', 'chat_people', 'chat_tokens', 'chat_state', 'numeric_ids')
+                             'outbox', 'session_clients', 'chat_people', 'chat_tokens', 'chat_state', 'numeric_ids', 'flow_steps')
     LOOP
         EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE \"C\"', c.table_name, c.column_name);
     END LOOP;
 END $$;
 ";
+
+/// Stands among the versions while a restore is under way, so that no version of the program opens what is restored by half.
+pub(crate) const UNFINISHED: &str = "99999999999999-restore-";
 
 /// How the schema of a database compares to this program.
 pub(crate) struct State {
@@ -44,8 +47,16 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// Refuses a schema that a newer program made.
+    /// Whether a restore has begun and not ended.
+    pub(crate) fn is_unfinished(&self) -> bool {
+        self.unknown.iter().any(|version| version.starts_with(UNFINISHED))
+    }
+
+    /// Refuses a schema that a newer program made, and what is restored by half.
     pub(crate) fn must_be_known(&self) -> Result<(), Fault> {
+        if self.is_unfinished() {
+            return Err(StorageError::unusable("a restore into this database has not ended: run `propusk restore` again"));
+        }
         let Some(newest) = self.unknown.iter().max() else { return Ok(()) };
         Err(StorageError::unusable(format!(
             "the database has the schema of a newer version of Propusk (migration {newest}): run that version, or restore a backup made before the upgrade"
@@ -101,14 +112,24 @@ pub(crate) fn run(target: &Target, busy_timeout_ms: u32) -> Result<Vec<String>, 
 /// Compares the schema to this program without changing anything.
 pub(crate) fn inspect(connection: &mut AnyConnection) -> Result<State, Fault> {
     let applied = applied(connection).map_err(|error| fault("reading the schema's version", error))?;
-    // The names of the migrations are the same for both databases.
+    let known = versions()?;
+    let unknown = applied.iter().filter(|version| !known.iter().any(|(known, _)| known == *version)).cloned().collect();
+    let pending = known.into_iter().filter(|(version, _)| !applied.contains(version)).collect();
+    Ok(State { pending, unknown })
+}
+
+/// The names of the migrations of this program, oldest first.
+pub(crate) fn known() -> Result<Vec<String>, Fault> {
+    Ok(versions()?.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Version and name of each, oldest first; the same for both databases.
+fn versions() -> Result<Vec<(String, String)>, Fault> {
     let known = MigrationSource::<diesel::sqlite::Sqlite>::migrations(&MIGRATIONS).map_err(Fault::broken)?;
     let mut known: Vec<(String, String)> =
         known.iter().map(|migration| (migration.name().version().to_string(), migration.name().to_string())).collect();
     known.sort();
-    let unknown = applied.iter().filter(|version| !known.iter().any(|(known, _)| known == *version)).cloned().collect();
-    let pending = known.into_iter().filter(|(version, _)| !applied.contains(version)).collect();
-    Ok(State { pending, unknown })
+    Ok(known)
 }
 
 #[derive(QueryableByName)]
@@ -137,7 +158,8 @@ fn applied(connection: &mut AnyConnection) -> QueryResult<Vec<String>> {
     Ok(rows.into_iter().map(|row| row.version).collect())
 }
 
-fn begin(connection: &mut AnyConnection, busy_timeout_ms: u32) -> QueryResult<()> {
+/// Begins to write, as soon as another process lets it.
+pub(crate) fn begin(connection: &mut AnyConnection, busy_timeout_ms: u32) -> QueryResult<()> {
     let deadline = Instant::now() + Duration::from_millis(u64::from(busy_timeout_ms));
     loop {
         match connection.begin_write() {

@@ -237,6 +237,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    flow_steps (id) {
+        id -> Text,
+        flow_id -> Nullable<Text>,
+        grant_id -> Nullable<Text>,
+        client_id -> Text,
+        sub -> Nullable<Text>,
+        step -> Text,
+        at -> BigInt,
+        verdict -> Text,
+        reference -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(sign_in_names -> users (sub));
 diesel::allow_tables_to_appear_in_same_query!(sign_in_names, users);
 diesel::allow_tables_to_appear_in_same_query!(chat_tokens, sessions);

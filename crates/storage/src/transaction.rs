@@ -90,12 +90,12 @@ impl<'c> Tx<'c> {
     /// Writes the changes down, as the last thing before the commit: the counter's row stays locked from here on, so that the
     /// order of the numbers is the order of the commits.
     fn flush_changes(&mut self) -> Stored<()> {
+        const NUMBER: &str = "UPDATE change_counter SET value = value + ? WHERE id = 1 RETURNING value";
         let pending = std::mem::take(&mut self.changes);
         if pending.is_empty() {
             return Ok(());
         }
         let count = i64::try_from(pending.len()).unwrap_or(i64::MAX);
-        const NUMBER: &str = "UPDATE change_counter SET value = value + ? WHERE id = 1 RETURNING value";
         let last: i64 = self.run("numbering changes", |c| Sql::<1, BigInt>::new(NUMBER, [count.into()]).get_result(c))?;
         for (seq, (kind, id)) in (last - count + 1..).zip(pending) {
             self.run("recording a change", |c| {

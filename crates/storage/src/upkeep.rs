@@ -3,8 +3,8 @@
 use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
-    audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens, ephemeral, grants,
-    numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions, sign_in_names, users,
+    audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens, ephemeral, flow_steps,
+    grants, numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -93,7 +93,8 @@ impl Upkeep for Tx<'_> {
                 chat_people,
                 chat_tokens,
                 chat_state,
-                numeric_ids
+                numeric_ids,
+                flow_steps
             ))
         })
     }
@@ -102,7 +103,7 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 10] = [
+const STEPS: [Step; 12] = [
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;
@@ -147,6 +148,20 @@ const STEPS: [Step; 10] = [
         let oldest = refusals::table.order((refusals::at, refusals::reference)).select(refusals::reference).limit(surplus);
         let oldest: Vec<String> = oldest.load(c)?;
         diesel::delete(refusals::table.filter(refusals::reference.eq_any(oldest))).execute(c)
+    },
+    |c, now, retention, limit| {
+        let old = flow_steps::table.filter(flow_steps::at.lt(now.plus(-retention.traces).0)).select(flow_steps::id).limit(limit);
+        let old: Vec<String> = old.load(c)?;
+        diesel::delete(flow_steps::table.filter(flow_steps::id.eq_any(old))).execute(c)
+    },
+    |c, _, retention, limit| {
+        let rows: i64 = flow_steps::table.count().get_result(c)?;
+        let surplus = (rows - retention.traces_rows).min(limit);
+        if surplus <= 0 {
+            return Ok(0);
+        }
+        let oldest: Vec<String> = flow_steps::table.order(flow_steps::id).select(flow_steps::id).limit(surplus).load(c)?;
+        diesel::delete(flow_steps::table.filter(flow_steps::id.eq_any(oldest))).execute(c)
     },
     |c, now, retention, limit| {
         let old = audit::table.filter(audit::at.lt(now.plus(-retention.audit).0)).select(audit::id).limit(limit);

@@ -374,17 +374,25 @@ impl Scribe {
     }
 }
 
-/// Answers `first` and everything that waits: each waiting out its own patience would take minutes.
+/// Answers `first` and everything that waits: each waiting out its own patience would take minutes. All are taken before any is
+/// answered, so that what somebody sends after hearing of the fault is tried.
 fn refuse_waiting(first: Box<dyn Job>, messages: &Receiver<Message>, fault: &Fault) -> Next {
-    first.answer(Some(copy(fault)));
-    for _ in 0..QUEUE {
+    let mut refused = vec![first];
+    let mut next = Next::Go;
+    while refused.len() <= QUEUE {
         match messages.try_recv() {
-            Ok(Message::Job(job)) => job.answer(Some(copy(fault))),
-            Ok(Message::Stop(done)) => return Next::Stop(done),
+            Ok(Message::Job(job)) => refused.push(job),
+            Ok(Message::Stop(done)) => {
+                next = Next::Stop(done);
+                break;
+            }
             Err(_) => break,
         }
     }
-    Next::Go
+    for job in refused {
+        job.answer(Some(copy(fault)));
+    }
+    next
 }
 
 fn copy(fault: &Fault) -> Fault {

@@ -276,7 +276,7 @@ fn a_flood_of_sign_ins_meets_a_bounded_queue() {
     // Others are served meanwhile: hashing holds neither the workers nor the database.
     let began = Instant::now();
     assert_eq!(server.token(&site, &[("grant_type", "client_credentials")]).status, 400);
-    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     let answers: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
     let busy: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
     assert!(!busy.is_empty() && answers.iter().any(|answer| answer.status == 403), "{:?}", answers.iter().map(|a| a.status).collect::<Vec<_>>());

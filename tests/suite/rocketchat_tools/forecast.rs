@@ -41,7 +41,20 @@ fn claims() -> impl Strategy<Value = Map<String, Value>> {
         Just(json!({ "userid": "u-7", "email": "inner@example.org", "name": "Inner" })),
         Just(json!({ "sub": "inner", "preferred_username": "innen" })),
     ];
-    prop::collection::btree_map(names.prop_map(str::to_owned), values, 0..9).prop_map(|map| map.into_iter().collect())
+    let roles = prop::collection::vec(prop::sample::select(vec!["admin", "vip", "user", "captain", "offline_access"]), 0..5);
+    let strange = prop::collection::btree_map(names.prop_map(str::to_owned), values, 0..9);
+    // Half of them are told as they should be, with few surprises, so that most of the way is gone.
+    (any::<bool>(), roles, strange).prop_map(|(sound, roles, strange)| {
+        let mut claims = Map::new();
+        if sound {
+            let told =
+                json!({ "sub": "s-1", "preferred_username": "anna", "name": "Anna", "email": "anna@example.org", "roles": roles, "groups": roles });
+            claims.extend(told.as_object().unwrap().clone());
+        }
+        let taken = if sound { 1 } else { strange.len() };
+        claims.extend(strange.into_iter().take(taken));
+        claims
+    })
 }
 
 fn settings() -> impl Strategy<Value = Vec<(String, Value)>> {
@@ -120,7 +133,7 @@ fn compare(version: (u32, u32), licensed: bool, claims: &Map<String, Value>, set
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 1500, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_forecast_is_what_the_chat_then_does(

@@ -134,7 +134,7 @@ fn a_watcher_hears_what_came_after_its_number(place: &Place) {
 }
 
 fn swept_changes_are_admitted(place: &Place) {
-    let retention = Retention { ended: 100, refusals: 100, refusals_rows: 100, audit: 100, changes: 50 };
+    let retention = Retention { ended: 100, refusals: 100, refusals_rows: 100, traces: 100, traces_rows: 100, audit: 100, changes: 50 };
     place.put(|store| store.deny_token("j1", NOW.plus(999)));
     place.put(move |store| store.sweep(NOW, &retention));
     place.put(|store| store.deny_token("j2", NOW.plus(999)));

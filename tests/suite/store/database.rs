@@ -132,6 +132,11 @@ fn a_second_open_finds_nothing_to_migrate(place: &Place) {
     assert!(again.ping().is_ok());
 }
 
+/// How many there are.
+fn migrations() -> usize {
+    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count()
+}
+
 fn an_unmigrated_database_is_refused_without_migrating(place: &Place) {
     let (directory, database) = (tempfile::tempdir().unwrap(), TemporaryDatabase::create());
     let url = match place.backend() {
@@ -207,13 +212,7 @@ fn several_programs_may_migrate_at_once(place: &Place) {
     };
     let migrated = race(4, move |_| Database::migrate(&url).map(|names| names.len()).map_err(|fault| fault.to_string()));
     let counts: Vec<usize> = migrated.into_iter().map(|answer| answer.unwrap()).collect();
-    assert_eq!(counts.iter().sum::<usize>(), migrations(), "{counts:?}");
-    assert_eq!(counts.iter().filter(|count| **count > 0).count(), 1, "{counts:?}");
-}
-
-/// How many there are.
-fn migrations() -> usize {
-    std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../migrations")).unwrap().count()
+    assert_eq!((counts.iter().sum::<usize>(), counts.iter().max()), (migrations(), Some(&migrations())), "one migrates: {counts:?}");
 }
 
 #[test]
@@ -229,7 +228,7 @@ fn the_database_file_is_its_owners_alone() {
 fn a_locked_database_is_a_fault_that_passes() {
     let directory = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}/a.db", directory.path().display());
-    let settings = Settings { url, pool_size: 2, migrate: true, busy_timeout_ms: 200 };
+    let settings = Settings { url, pool_size: 2, migrate: true, busy_timeout_ms: 3000 };
     let database = Database::open(&settings).unwrap();
     let mut other = SqliteConnection::establish(database.path().unwrap().to_str().unwrap()).unwrap();
     other.batch_execute("BEGIN IMMEDIATE").unwrap();
@@ -239,7 +238,7 @@ fn a_locked_database_is_a_fault_that_passes() {
         waiting.write(move |store| Ok(store.insert_role(&index.to_string())?)).map_err(|error| matches!(error, Error::Fault(fault) if fault.passing))
     });
     assert_eq!(answers, vec![Err(true); 4]);
-    assert!(begun.elapsed() < Duration::from_secs(2), "not one patience after the other");
+    assert!(begun.elapsed() < Duration::from_secs(9), "not one patience after the other");
     assert!(database.read(|store| Ok(store.list_roles()?)).is_ok(), "readers are not concerned");
     other.batch_execute("ROLLBACK").unwrap();
     let later = database.write(|store| Ok(store.insert_role("later")?)).map_err(describe);
@@ -272,7 +271,7 @@ fn another_program_gets_its_turn_under_load() {
     stop.store(true, Ordering::Relaxed);
     load.join().unwrap();
     let longest = waits.iter().max().unwrap();
-    assert!(*longest < Duration::from_secs(2), "{waits:?}");
+    assert!(*longest < Duration::from_secs(10), "{waits:?}");
 }
 
 #[test]

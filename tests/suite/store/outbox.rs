@@ -148,7 +148,7 @@ fn what_was_given_up_is_retried_dropped_or_swept(place: &Place) {
     assert_eq!(due(place, NOW.plus(5)), ["1"]);
     assert_eq!(place.put(|store| store.drop_message("2")).unwrap().key, "b");
     assert_eq!(place.put(|store| store.drop_message("2")), None);
-    let retention = Retention { ended: 100, refusals: 50, refusals_rows: 3, audit: 500, changes: 10_000 };
+    let retention = Retention { ended: 100, refusals: 50, refusals_rows: 3, audit: 500, changes: 10_000, traces: 50, traces_rows: 3 };
     assert_eq!(place.put(move |store| store.sweep(NOW.plus(100), &retention)), 0);
     assert_eq!(place.put(move |store| store.sweep(NOW.plus(101), &retention)), 1);
     assert_eq!(place.look(|store| store.list_messages(None, 10)).len(), 1, "what waits is never swept");

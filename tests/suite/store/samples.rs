@@ -6,6 +6,7 @@ use propusk_domain::grant::{Code, Grant, Refresh};
 use propusk_domain::records::{AuditEvent, Consent, KeyPurpose, KeyRow, RefusalRecord};
 use propusk_domain::session::Session;
 use propusk_domain::store::Store;
+use propusk_domain::trace::{FlowStep, OK, Step};
 use propusk_domain::user::{NameKind, SignInName, User, UserState};
 use propusk_domain::{Cause, Detail, Fault, UnixTime};
 use propusk_protocol::{CodeChallenge, Scope, StandardClaims};
@@ -166,4 +167,18 @@ pub(crate) fn people_and_clients(store: &mut dyn Store) -> Result<(), Fault> {
 
 pub(crate) fn consent(sub: &str, client_id: &str) -> Consent {
     Consent { sub: sub.to_owned(), client_id: client_id.to_owned(), scope: ["openid"].iter().collect::<Scope>(), granted_at: NOW }
+}
+
+pub(crate) fn step(id: &str, age: i64) -> FlowStep {
+    FlowStep {
+        id: id.to_owned(),
+        flow_id: Some("flow".to_owned()),
+        grant_id: None,
+        client_id: "chat".to_owned(),
+        sub: Some("s1".to_owned()),
+        step: Step::PageShown,
+        at: NOW.plus(-age),
+        verdict: OK.to_owned(),
+        reference: None,
+    }
 }

@@ -1,7 +1,7 @@
 //! What has had its time is removed, a little at a time.
 
 use super::place::Place;
-use super::samples::{NOW, audit, grant, offline_grant, people_and_clients, refusal, session};
+use super::samples::{NOW, audit, grant, offline_grant, people_and_clients, refusal, session, step};
 use propusk_domain::UnixTime;
 use propusk_domain::grant::Grant;
 use propusk_domain::store::{GrantsOf, Retention};
@@ -10,10 +10,11 @@ on_each_database![
     ended_sessions_and_grants_go_after_their_retention,
     a_revoked_standing_grant_stays,
     records_go_by_age_and_refusals_by_number_too,
+    steps_of_sign_ins_go_by_age_and_by_number,
     a_sweep_removes_two_hundred_rows_at_most,
 ];
 
-const RETENTION: Retention = Retention { ended: 100, refusals: 50, refusals_rows: 3, audit: 500, changes: 10_000 };
+const RETENTION: Retention = Retention { ended: 100, refusals: 50, refusals_rows: 3, traces: 50, traces_rows: 3, audit: 500, changes: 10_000 };
 
 fn sweep_at(place: &Place, now: UnixTime) -> usize {
     place.put(move |store| store.sweep(now, &RETENTION))
@@ -68,6 +69,14 @@ fn records_go_by_age_and_refusals_by_number_too(place: &Place) {
     let left: Vec<_> = place.look(|store| store.list_refusals(10)).into_iter().map(|refusal| refusal.reference).collect();
     assert_eq!(left, ["E", "D", "C"]);
     assert_eq!(sweep_at(place, NOW), 0);
+}
+
+fn steps_of_sign_ins_go_by_age_and_by_number(place: &Place) {
+    place.put(|store| store.insert_flow_steps(&[step("a", 51), step("b", 50), step("c", 40), step("d", 30), step("e", 20)]));
+    assert_eq!(sweep_at(place, NOW), 2, "one by age, one by number");
+    let left = place.look(|store| store.list_flow_steps(&["flow".to_owned()]));
+    assert_eq!(left, [step("c", 40), step("d", 30), step("e", 20)]);
+    assert_eq!(sweep_at(place, NOW.plus(100)), 3);
 }
 
 fn a_sweep_removes_two_hundred_rows_at_most(place: &Place) {

@@ -6,7 +6,7 @@ use super::memory::{Learned, Memory};
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::context::{Audit, Cx};
-use crate::error::{Refusal, Result, shape};
+use crate::error::{Error, Refusal, Result, shape};
 use crate::grant::{Code, Grant, Revocation};
 use crate::refresh;
 use crate::store::GrantsOf;
@@ -29,19 +29,43 @@ pub struct Presented<'a> {
 /// Redeems a code, once. A stranger's attempt (another client, another binding) is refused and revokes nothing; the
 /// second attempt of the code's own client, however late, revokes everything that hangs on the grant.
 pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<'_>, memory: &dyn Memory) -> Result<Exchanged> {
-    let grant = cx.store.find_grant_by_code(&digest(presented.code))?.ok_or_else(|| unknown_code(client, presented.code))?;
+    let digest = digest(presented.code);
+    // A remembered grant lacks what happened to it since. The gate decides, and whatever is not ordinary is read and judged: an expired
+    // code may be a used one, a stranger's attempt may follow a revocation.
+    if let Some(grant) = memory.take_code(&digest) {
+        match through_the_gate(cx, client, presented, grant, memory) {
+            Ok(Some(exchanged)) => return Ok(exchanged),
+            Ok(None) | Err(Error::Refused(_)) => {}
+            Err(fault) => return Err(fault),
+        }
+    }
+    let grant = Arc::new(cx.store.find_grant_by_code(&digest)?.ok_or_else(|| unknown_code(client, presented.code))?);
+    match through_the_gate(cx, client, presented, Arc::clone(&grant), memory)? {
+        Some(exchanged) => Ok(exchanged),
+        None => Err(reused(cx, client, &grant)?.into()),
+    }
+}
+
+/// The checks in the order of RFC 6749 §4.1.3, then the single-use gate: one guarded UPDATE, whose row count names the winner. `None` when the
+/// code was used; the loser revokes (RFC 6749 §4.1.2).
+fn through_the_gate(
+    cx: &mut Cx<'_>,
+    client: &RegisteredClient,
+    presented: &Presented<'_>,
+    grant: Arc<Grant>,
+    memory: &dyn Memory,
+) -> Result<Option<Exchanged>> {
     let code = grant.code.as_ref().ok_or_else(|| unknown_code(client, presented.code))?;
     must_belong_to(&grant, client)?;
     must_match_redirect_uri(code, client, presented.redirect_uri)?;
     must_match_verifier(code, client, presented.verifier)?;
     if code.redeemed_at.is_some() {
-        return Err(reused(cx, client, &grant)?.into());
+        return Ok(None);
     }
     must_be_alive(cx, code, &grant, client)?;
     let user = active_user(cx, &grant, client, memory)?;
-    // The single-use gate: one guarded UPDATE, whose row count names the winner. The loser revokes (RFC 6749 §4.1.2).
     if !cx.store.redeem_code(&grant.id, cx.now)? {
-        return Err(reused(cx, client, &grant)?.into());
+        return Ok(None);
     }
     let refresh_token = match &grant.refresh {
         Some(state) => {
@@ -51,7 +75,7 @@ pub fn redeem(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &Presented<
         None => None,
     };
     let issued = issue::for_grant(cx, client, &grant, &user, &grant.scope, refresh_token);
-    Ok(Exchanged { issued, learned: Some(Learned { grant: Arc::new(grant), user }) })
+    Ok(Some(Exchanged { issued, learned: Some(Learned { grant, user }) }))
 }
 
 fn unknown_code(client: &RegisteredClient, presented: &str) -> Refusal {

@@ -10,6 +10,8 @@ use std::sync::Arc;
 pub trait Memory {
     /// The grant, if it is remembered.
     fn grant(&self, id: &str) -> Option<Arc<Grant>>;
+    /// The grant of the code with this digest, if it was issued here and not asked for since.
+    fn take_code(&self, digest: &str) -> Option<Arc<Grant>>;
     /// The person, if remembered.
     fn user(&self, sub: &str) -> Option<Arc<User>>;
 }

@@ -3,19 +3,30 @@
 use super::{authenticated, fresh_json};
 use crate::extract::form::Form;
 use crate::state::AppState;
+use crate::trace;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use propusk_domain::client::GrantType;
 use propusk_domain::token::{Exchanged, allow_grant, client_credentials, exchange};
 use propusk_domain::{Refusal, Result, UnixTime};
 use propusk_protocol::{TokenRequest, TokenResponse};
 use std::sync::Arc;
 
+/// The grant that belongs to a sign-in.
+const CODE: &str = GrantType::AuthorizationCode.as_str();
+
 /// Exchanges a grant for tokens.
 pub(crate) async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpResponse {
     let now = state.now();
-    match run(&state, &request, form, now).await {
+    // A client's own token or a refresh is no step of a sign-in.
+    let code = form.0.as_ref().ok().filter(|params| params.get("grant_type") == Some(CODE)).and_then(|params| params.get("code")).map(str::to_owned);
+    let result = run(&state, &request, form, now).await.map_err(|error| state.report("token", error, now));
+    if let Some(code) = code {
+        trace::token_asked(&state, &code, result.as_ref().err(), now);
+    }
+    match result {
         Ok(response) => fresh_json(&response),
-        Err(error) => state.report("token", error, now).json(),
+        Err(reported) => reported.json(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::extract::header;
 use crate::pages;
 use crate::pages::view::ErrorKind;
 use crate::state::AppState;
-use actix_web::http::header::{ACCEPT, ALLOW, HeaderValue};
+use actix_web::http::header::{ACCEPT, ALLOW, HeaderValue, USER_AGENT};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::{Cause, Refusal};
@@ -24,6 +24,10 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
         .received(path)
         .nearest(Some(nearest.clone()))
         .fix(format!("use {}{}", state.settings.origin(), nearest));
+    // By their user agents, the two generations of the chat's server side.
+    let from_chat = header(&request, USER_AGENT).is_some_and(|agent| agent.starts_with("Meteor") || agent.starts_with("Node-oauth"));
+    let refusal =
+        if from_chat { refusal.fix("Rocket.Chat asked for this path: correct Token Path and Identity Path in its settings") } else { refusal };
     let reported = state.report("unknown", refusal.into(), now);
     // Below these only programs live, whatever they say that they accept.
     let for_programs = own.starts_with("/oauth") || own.starts_with("/.well-known");

@@ -5,13 +5,14 @@ use crate::bearer::verified;
 use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
+use crate::trace;
 use actix_web::http::Method;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::access_token::{Standing, must_stand};
-use propusk_domain::{Cause, Refusal, Result, UnixTime, userinfo};
+use propusk_domain::access_token::{Standing, grant_id, must_stand};
+use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, userinfo};
 use propusk_protocol::userinfo::bearer_token;
-use propusk_protocol::{ErrorCode, TokenSource};
+use propusk_protocol::{AccessTokenClaims, ErrorCode, TokenSource};
 use serde_json::{Map, Value};
 
 /// For whichever client the token was issued to.
@@ -28,7 +29,17 @@ async fn answer(state: &AppState, request: &HttpRequest, form: Form, path_client
     let now = state.now();
     match run(state, request, form, path_client.as_deref(), now).await {
         Ok(claims) => fresh_json(&claims),
-        Err(error) => state.report("userinfo", error, now).bearer(),
+        Err(error) => {
+            let named = match &error {
+                Error::Refused(refusal) => trace::named(refusal),
+                Error::Fault(_) => None,
+            };
+            let reported = state.report("userinfo", error, now);
+            if let Some((grant_id, client_id)) = named {
+                trace::userinfo_refused(state, &grant_id, &client_id, &reported, now);
+            }
+            reported.bearer()
+        }
     }
 }
 
@@ -40,7 +51,29 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
     let claims = verified(state, &token, now).await?;
-    let standing = state.standing(&claims, now).await?;
+    let answered = judged(state, &claims, source, path_client, now).await;
+    // Userinfo is asked for a person or not at all.
+    let grant_id = grant_id(&claims);
+    match answered {
+        // A client's own token belongs to no sign-in.
+        Err(Error::Refused(refusal)) if claims.sub != claims.client_id => Err(refusal.client(&claims.client_id).grant(grant_id).into()),
+        Ok(answered) => {
+            trace::userinfo_answered(state, grant_id, &claims.client_id, &claims.sub, now);
+            Ok(answered)
+        }
+        failed => failed,
+    }
+}
+
+/// Whether the token still counts, whether it may be shown here, and what it tells.
+async fn judged(
+    state: &AppState,
+    claims: &AccessTokenClaims,
+    source: TokenSource,
+    path_client: Option<&str>,
+    now: UnixTime,
+) -> Result<Map<String, Value>> {
+    let standing = state.standing(claims, now).await?;
     let client = standing.client.as_deref();
     let judged = Standing {
         client: client.map(|client| &client.client),
@@ -48,7 +81,7 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, path_client: O
         user: standing.user.as_deref(),
         denied: state.caches.is_denied(&claims.jti, now),
     };
-    must_stand(&claims, &judged, now)?;
+    must_stand(claims, &judged, now)?;
     let client = client.ok_or_else(missing)?;
     userinfo::allow(client, &claims.scope, source, path_client)?;
     let user = standing.user.as_deref().ok_or_else(|| without_person(client.id()))?;

@@ -4,6 +4,7 @@ use super::step::{self, AuthorizeResponseContext, BrowserCookie, Judged, Rejecte
 use super::view::{ErrorKind, FormPost};
 use super::{FORM_POST_POLICY, REFERENCE, common, error, html_with, locale, own_url, see_other};
 use crate::state::AppState;
+use crate::trace;
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, ProvenTarget};
@@ -15,7 +16,9 @@ use propusk_protocol::{AuthorizeResponse, ResponseMode};
 /// Turns an outcome into a response. A page that follows gets the flow, sealed with what has happened so far.
 pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, outcome: Outcome, flow: Flow, now: UnixTime) -> Result<HttpResponse> {
     match outcome {
-        Outcome::Code(code) => {
+        Outcome::Code(code, grant) => {
+            state.caches.issued(&grant);
+            trace::code_issued(state, request, code.expose(), now);
             let response = AuthorizeResponse::success(code.expose(), judged.request.state.as_deref(), &state.policy.issuer);
             let context = AuthorizeResponseContext::of_request(&judged.client, &judged.request);
             Ok(to_client(state, request, &judged.target, &context, &response))
@@ -65,6 +68,7 @@ pub fn error_to_client(
     now: UnixTime,
 ) -> HttpResponse {
     let reported = state.report("authorize", error, now);
+    trace::refused(state, request, &reported, now);
     let response = AuthorizeResponse::error(reported.code, &reported.redirect_description(), context.state.as_deref(), &state.policy.issuer);
     to_client(state, request, target, context, &response)
 }
@@ -89,8 +93,9 @@ pub fn rejected(state: &AppState, request: &HttpRequest, rejected: Rejected, now
 /// Begins a flow again from its request, in the browser at hand, with a sentence that says why.
 pub async fn restart(state: &AppState, request: &HttpRequest, old: &Flow, (cause, notice): (Cause, &'static str), now: UnixTime) -> HttpResponse {
     let reported = state.report("login", not_accepted(old, cause).into(), now);
+    trace::refused(state, request, &reported, now);
     let browser = BrowserCookie::of(state, request);
-    let mut flow = Flow::begin(old.request.clone(), browser.digest(), now);
+    let mut flow = Flow::begin(old.id.clone(), old.request.clone(), browser.digest(), now);
     flow.next.clone_from(&old.next);
     flow.lost_cookie = notice == "cookie" || notice == "blocked";
     match step::seal(state, request, &flow, now).await {

@@ -7,10 +7,12 @@ use super::see_other;
 use super::step::{self, AuthorizeResponseContext, BrowserCookie, Judged};
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
+use crate::trace;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, judge};
 use propusk_domain::flow::Flow;
+use propusk_domain::trace::Step;
 use propusk_domain::{Error, Refusal, UnixTime};
 use propusk_protocol::form::encode;
 use propusk_protocol::{AuthorizeRequest, Params, Target};
@@ -46,6 +48,10 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
 /// same as soon as the browser sends its cookies.
 async fn run(state: &AppState, request: &HttpRequest, params: &Params, cookies: bool, now: UnixTime) -> HttpResponse {
     let target = Target::parse(params);
+    let flow_id = trace::new_flow(state, now);
+    if let Some(client_id) = &target.client_id {
+        trace::enter(request, &flow_id, client_id, Step::Authorize);
+    }
     let (client, proven) = match step::prove(state, &target, now).await {
         Ok(proven) => proven,
         Err(failure) => return error::of(state, request, "authorize", failure),
@@ -74,15 +80,23 @@ async fn run(state: &AppState, request: &HttpRequest, params: &Params, cookies: 
                 .await
         }
     };
-    finish(state, request, &judged, result, now).await
+    finish(state, request, &judged, flow_id, result, now).await
 }
 
-async fn finish(state: &AppState, request: &HttpRequest, judged: &Judged, result: propusk_domain::Result<Outcome>, now: UnixTime) -> HttpResponse {
+async fn finish(
+    state: &AppState,
+    request: &HttpRequest,
+    judged: &Judged,
+    flow_id: String,
+    result: propusk_domain::Result<Outcome>,
+    now: UnixTime,
+) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
-    let flow = Flow::begin(Some(judged.request.clone()), browser.digest(), now);
+    let flow = Flow::begin(flow_id, Some(judged.request.clone()), browser.digest(), now);
     let answered = match result {
         Ok(outcome) => {
-            let needs_browser = !matches!(outcome, Outcome::Code(_));
+            trace::ok(state, request, Step::Authorize, None, now);
+            let needs_browser = !matches!(outcome, Outcome::Code(..));
             answer::outcome(state, request, judged, outcome, flow, now).await.map(|response| (response, needs_browser))
         }
         Err(failure) => Err(failure),

@@ -7,11 +7,13 @@ use super::view::Consent;
 use super::{common, error, html, locale, own_url};
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
+use crate::trace;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::authorize::{Outcome, denied};
 use propusk_domain::flow::Flow;
+use propusk_domain::trace::Step;
 use propusk_domain::user::User;
 use propusk_domain::{Cause, Result, UnixTime};
 use propusk_protocol::Params;
@@ -23,7 +25,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
         Ok(params) => params,
         Err(refusal) => return error::of(&state, &request, "consent", refusal.into()),
     };
-    let (flow, judged) = match opened(&state, &request, &params, now).await {
+    let (flow, judged) = match opened(&state, &request, &params, Step::PageShown, now).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
@@ -47,7 +49,7 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
         Ok(params) => params,
         Err(refusal) => return error::of(&state, &request, "consent", refusal.into()),
     };
-    let (flow, judged) = match opened(&state, &request, &params, now).await {
+    let (flow, judged) = match opened(&state, &request, &params, Step::Consent, now).await {
         Ok(opened) => opened,
         Err(response) => return response,
     };
@@ -58,13 +60,19 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
         return answer::refused(&state, &request, &judged, denied(judged.client.id()).into(), now);
     }
     match go_on(&state, &request, &judged, &flow, true, now).await {
-        Ok(outcome) => finish(&state, &request, &judged, outcome, flow, now).await,
+        Ok(outcome) => {
+            if matches!(outcome, Outcome::Code(..)) {
+                trace::ok(&state, &request, Step::Consent, None, now);
+            }
+            finish(&state, &request, &judged, outcome, flow, now).await
+        }
         Err(failure) => answer::refused(&state, &request, &judged, failure, now),
     }
 }
 
-async fn opened(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> Result<(Flow, Judged), HttpResponse> {
+async fn opened(state: &AppState, request: &HttpRequest, params: &Params, step: Step, now: UnixTime) -> Result<(Flow, Judged), HttpResponse> {
     let flow = step::open(state, params.get("flow"), now).await.map_err(|failure| answer::broken_flow(state, request, failure, now))?;
+    trace::enter_flow(request, &flow, step);
     let Some(wanted) = flow.request.as_ref() else {
         return Err(answer::restart(state, request, &flow, (Cause::FlowExpired, "expired"), now).await);
     };
@@ -102,6 +110,7 @@ async fn show(
     now: UnixTime,
 ) -> Result<HttpResponse> {
     let sealed = step::seal(state, request, flow, now).await?;
+    trace::ok(state, request, Step::PageShown, Some(&user.sub), now);
     // Somebody else signs in by the same flow, asked anew.
     let mut other = flow.clone();
     other.signed_in = None;

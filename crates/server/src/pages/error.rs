@@ -4,6 +4,7 @@ use super::view::{ErrorKind, ErrorPage};
 use super::{common, html, locale};
 use crate::error::Reported;
 use crate::state::AppState;
+use crate::trace;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::{Cause, Error};
@@ -24,7 +25,9 @@ pub fn page(state: &AppState, request: &HttpRequest, reported: &Reported, kind: 
 
 /// Reports an error and shows it as a page.
 pub fn of(state: &AppState, request: &HttpRequest, endpoint: &'static str, error: Error) -> HttpResponse {
-    let reported = state.report(endpoint, error, state.now());
+    let now = state.now();
+    let reported = state.report(endpoint, error, now);
+    trace::refused(state, request, &reported, now);
     page(state, request, &reported, kind(&reported), None)
 }
 

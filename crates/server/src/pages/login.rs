@@ -11,6 +11,7 @@ use crate::extract::header;
 use crate::extract::origin::{Posted, posted_from};
 use crate::password::check;
 use crate::state::AppState;
+use crate::trace;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, USER_AGENT};
 use actix_web::web::Data;
@@ -20,6 +21,7 @@ use propusk_domain::authorize::{Outcome, denied};
 use propusk_domain::error::printable;
 use propusk_domain::flow::Flow;
 use propusk_domain::session::{Browser, Session};
+use propusk_domain::trace::Step;
 use propusk_domain::{Cause, Error, UnixTime, login};
 use propusk_protocol::{ErrorCode, Params};
 
@@ -38,6 +40,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
         Ok(flow) => flow,
         Err(failure) => return answer::broken_flow(&state, &request, failure, now),
     };
+    trace::enter_flow(&request, &flow, Step::PageShown);
     if flow.is_expired(state.policy.flow_lifetime, now) {
         return answer::restart(&state, &request, &flow, (Cause::FlowExpired, "expired"), now).await;
     }
@@ -69,7 +72,7 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
 /// `/login` opened by hand: signing in leads home.
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
-    let flow = Flow::begin(None, browser.digest(), now);
+    let flow = Flow::begin(String::new(), None, browser.digest(), now);
     let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
@@ -80,6 +83,7 @@ async fn without_client(state: &AppState, request: &HttpRequest, params: &Params
 }
 
 async fn form(state: &AppState, request: &HttpRequest, params: &Params, flow: &Flow, sealed: &str, now: UnixTime) -> HttpResponse {
+    trace::ok(state, request, Step::PageShown, None, now);
     let is_stale = flow.request.is_some() && now.since(flow.started_at) >= STALE;
     let notice = match params.get("notice") {
         Some("expired") => Some(LoginNotice::Expired),
@@ -133,6 +137,7 @@ pub async fn post(state: Data<AppState>, request: HttpRequest, form: Form) -> Ht
         Ok(flow) => flow,
         Err(failure) => return answer::broken_flow(&state, &request, failure, now),
     };
+    trace::enter_flow(&request, &flow, Step::SignedIn);
     if let Some(why) = distrusted(&state, &request, &flow, now) {
         return answer::restart(&state, &request, &flow, why, now).await;
     }
@@ -208,6 +213,7 @@ async fn sign_in(
 }
 
 async fn signed_in(state: &AppState, request: &HttpRequest, judged: Option<Judged>, mut flow: Flow, done: Done, now: UnixTime) -> HttpResponse {
+    trace::ok(state, request, Step::SignedIn, Some(&done.session.sub), now);
     flow.signed_in = Some(done.session.sid.clone());
     let next = flow.next.take();
     let mut response = match (judged, done.outcome) {
@@ -233,6 +239,7 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
         fault @ Error::Fault(_) => fault,
     };
     let reported = state.report("login", failure, now);
+    trace::refused(state, request, &reported, now);
     let seconds = reported.retry_after.unwrap_or(1).max(1);
     let (notice, status) = match (reported.cause, reported.code) {
         (Some(Cause::LoginThrottled), _) => (LoginNotice::Throttled { seconds: seconds.cast_unsigned() }, StatusCode::TOO_MANY_REQUESTS),

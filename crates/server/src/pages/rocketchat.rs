@@ -4,7 +4,7 @@
 use super::answer::set_browser_cookie;
 use super::home::person;
 use super::step::{self, BrowserCookie};
-use super::view::{ChatFrame, Page};
+use super::view::Page;
 use super::{CONTENT_SECURITY_POLICY, common, error, locale, own_url, see_other};
 use crate::bearer::verified;
 use crate::endpoints::rocketchat::{chat_origin, chat_url};
@@ -65,7 +65,7 @@ async fn for_person(state: &AppState, request: &HttpRequest, now: UnixTime) -> R
     let base = chat_url(state, now).await?.ok_or_else(not_connected)?;
     let Some((_, user)) = person(state, request, now).await? else {
         let browser = BrowserCookie::of(state, request);
-        let mut flow = Flow::begin(None, browser.digest(), now);
+        let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
         flow.next = Some(own_url(state, "/rocketchat/open", &[(place.parameter(), place.value())]));
         let sealed = step::seal(state, request, &flow, now).await?;
         let mut response = see_other(&own_url(state, "/login", &[("flow", sealed.as_str())]));
@@ -216,6 +216,20 @@ fn join(base: &str, path: &str) -> Option<Url> {
     (below && url.origin() == root.origin() && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
 
+/// `/rocketchat/frame`: `#chat-signed-in` or `#chat-signed-out` with `#chat-sign-in`; loads `chat-frame.js`.
+#[derive(Debug, Clone, Template)]
+#[template(path = "chat_frame.html")]
+struct ChatFrame<'a> {
+    /// Common data.
+    page: Page<'a>,
+    /// The chat's origin, the only one that is told anything.
+    chat: &'a str,
+    /// Whether somebody is signed in.
+    signed_in: bool,
+    /// The window that signs in.
+    sign_in_href: &'a str,
+}
+
 /// What the chat shows in place of its login form: the way to sign in; once signed in, the chat is told to ask again.
 pub async fn frame(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let now = state.now();
@@ -254,7 +268,7 @@ pub async fn signed_in(state: Data<AppState>, request: HttpRequest) -> HttpRespo
             return framed(&state, &request, now).await;
         }
         let browser = BrowserCookie::of(&state, &request);
-        let mut flow = Flow::begin(None, browser.digest(), now);
+        let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
         flow.next = Some(own_url(&state, "/rocketchat/signed-in", &[]));
         let sealed = step::seal(&state, &request, &flow, now).await?;
         let mut response = see_other(&own_url(&state, "/login", &[("flow", sealed.as_str())]));

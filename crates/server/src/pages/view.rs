@@ -1,7 +1,7 @@
 //! The pages as data: one struct a page, each with its template in `templates/`.
 //!
 //! No page holds a script or a style of its own (the policy of every page is `default-src 'none'; style-src 'self'; img-src 'self' data:`);
-//! only [`FormPost`] loads `form-post.js` and [`ChatFrame`] `chat-frame.js`. Every text is escaped by the template. Rendering: [`askama::Template::render`].
+//! only [`FormPost`] loads `form-post.js`, and the chat's frame `chat-frame.js`. Every text is escaped by the template. Rendering: [`askama::Template::render`].
 
 use askama::Template;
 
@@ -24,7 +24,7 @@ pub struct Page<'a> {
 }
 
 impl Page<'_> {
-    fn t(&self, key: &str) -> String {
+    pub(super) fn t(&self, key: &str) -> String {
         t(self.locale, key)
     }
 
@@ -32,33 +32,19 @@ impl Page<'_> {
         t_args(self.locale, key, &[("client", Arg::Text(client_name))])
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         self.brand.name(self.locale)
     }
 
     /// The address carries the content's hash, so that it can be cached for as long as one likes.
-    fn asset(&self, name: &str) -> String {
+    pub(super) fn asset(&self, name: &str) -> String {
         let version = Asset::named(name).map_or_else(|| self.brand.version().to_owned(), Asset::version);
         format!("{}/assets/{name}?v={version}", self.base)
     }
 
-    fn logo(&self) -> String {
+    pub(super) fn logo(&self) -> String {
         self.brand.logo_url().map_or_else(|| self.asset("logo.svg"), str::to_owned)
     }
-}
-
-/// `/rocketchat/frame`: `#chat-signed-in` or `#chat-signed-out` with `#chat-sign-in`; loads `chat-frame.js`.
-#[derive(Debug, Clone, Template)]
-#[template(path = "chat_frame.html")]
-pub struct ChatFrame<'a> {
-    /// Common data.
-    pub page: Page<'a>,
-    /// The chat's origin, the only one that is told anything.
-    pub chat: &'a str,
-    /// Whether somebody is signed in.
-    pub signed_in: bool,
-    /// The window that signs in.
-    pub sign_in_href: &'a str,
 }
 
 /// `/login`: `#username #password #login-submit #login-cancel`, posts `flow username password`, or `flow action=cancel`, to `{base}/login`.

@@ -82,7 +82,8 @@ impl ChatCourier {
         let account = match find(&mut workspace, &wanted, known.as_deref()) {
             Ok(Found::Account(account)) => account,
             Ok(Found::Nobody) if arriving => {
-                return Ok(Ok(Outcome::Refused { failure: "no account in the chat yet".to_owned() }));
+                // The chat makes it a moment after the code; whoever turns back there never gets one.
+                return Ok(Ok(Outcome::Later { failure: "no account in the chat yet".to_owned(), after: None }));
             }
             Ok(Found::Nobody) => return Ok(Ok(Outcome::Done)),
             Ok(Found::Foreign(reason)) => {

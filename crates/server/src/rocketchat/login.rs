@@ -126,7 +126,6 @@ fn by_access_token(instance: &Instance, anonymous: &Rest, session: &Session, use
         }
         let grant = handover(cx, &client, &session, &user);
         cx.store.insert_grant(&grant)?;
-        cx.store.note_session_client(&session.sid, client.id())?;
         chat::person_changed(cx, &user.sub)?;
         cx.audit(Audit::of("chat_handover").sub(&user.sub).client(client.id()).grant(&grant.id))?;
         Ok(Some(issue::for_grant(cx, &client, &grant, &user, &grant.scope, None)))
@@ -138,7 +137,8 @@ fn by_access_token(instance: &Instance, anonymous: &Rest, session: &Session, use
     Ok((made.user_id, made.token))
 }
 
-/// A grant that lives for one question.
+/// A grant that lives for one question. It hangs on no session: the end of the session ends the token that comes of it, not every
+/// session of the chat.
 fn handover(cx: &propusk_domain::Cx<'_>, client: &RegisteredClient, session: &Session, user: &User) -> Grant {
     let wanted: Scope = ["openid", "profile", "email", "roles", "groups"].iter().collect();
     Grant {
@@ -146,7 +146,7 @@ fn handover(cx: &propusk_domain::Cx<'_>, client: &RegisteredClient, session: &Se
         sub: Some(user.sub.clone()),
         client_id: client.id().to_owned(),
         scope: client.client.settings.scopes.intersection(&wanted),
-        sid: Some(session.sid.clone()),
+        sid: None,
         offline: false,
         auth_time: Some(session.auth_time),
         amr: session.amr.clone(),

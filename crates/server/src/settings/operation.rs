@@ -1,4 +1,4 @@
-//! `[log]`, `[metrics]`, `[outbound]` and `[outbox]`.
+//! `[log]`, `[metrics]`, `[outbound]`, `[outbox]`, `[trace]` and `[backup]`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -55,6 +55,30 @@ pub struct OutboxSettings {
     pub give_up: i64,
 }
 
+/// The trace of sign-ins.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct TraceSettings {
+    /// How long steps are kept, in seconds.
+    #[serde(serialize_with = "duration::serialize")]
+    pub keep: i64,
+    /// How many steps are kept at most.
+    pub rows: i64,
+}
+
+/// Backups by the clock.
+#[derive(Debug, Clone, Serialize)]
+pub struct BackupSettings {
+    /// Seconds from one to the next; 0 makes none.
+    #[serde(serialize_with = "duration::serialize")]
+    pub schedule: i64,
+    /// Where they go.
+    pub directory: PathBuf,
+    /// How many are kept.
+    pub keep: i64,
+    /// The file of the passphrase that seals them; without it they are not sealed and hold no master key.
+    pub passphrase_file: Option<PathBuf>,
+}
+
 impl LogSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         let format = match section.one_of("format", &["auto", "human", "json"], "auto").as_str() {
@@ -83,5 +107,22 @@ impl OutboxSettings {
 impl OutboundSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         Self { timeout: section.duration("timeout", 10, 1..=300), ca_file: section.file("ca_file") }
+    }
+}
+
+impl TraceSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self { keep: section.seconds("keep", 604_800, 60..=31_536_000), rows: section.integer("rows", 100_000, 0..=100_000_000) }
+    }
+}
+
+impl BackupSettings {
+    pub(super) fn read(section: &mut Section) -> Self {
+        Self {
+            schedule: section.seconds("schedule", 0, 0..=31_536_000),
+            directory: section.file("directory").unwrap_or_else(|| PathBuf::from("data/backups")),
+            keep: section.integer("keep", 7, 1..=10_000),
+            passphrase_file: section.file("passphrase_file"),
+        }
     }
 }

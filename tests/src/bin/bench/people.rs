@@ -194,7 +194,7 @@ pub(crate) fn preload(instance: &Instance, people: usize, grants: usize) -> (Vec
         insert(instance, rows);
     }
     // A stride that shares no factor with the number of tokens visits each once.
-    let stride = (tokens.len() / 3..).find(|stride| gcd(*stride, tokens.len()) == 1).unwrap_or(1);
+    let stride = (tokens.len() / 3..tokens.len()).find(|stride| gcd(*stride, tokens.len()) == 1).unwrap_or(1);
     let scattered = (0..tokens.len()).map(|number| tokens[number * stride % tokens.len()].clone()).collect();
     (signed_in, scattered)
 }

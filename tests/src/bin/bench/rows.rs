@@ -197,27 +197,45 @@ impl Bench<'_> {
         drive(Some(&self.place.server), works.collect(), self.options.slice)
     }
 
+    /// Codes that the server has issued to people with a session, exchanged afterwards.
     fn exchanges(&self) -> Rate {
         let client = "site-ES256";
-        let count = 4000 * self.options.slice.as_secs().max(1) as usize;
-        let works = shares(codes(&self.place.instance, &self.place.people, client, false, count)).map(|codes| {
-            let mut requests: VecDeque<Request> = codes.iter().map(|code| self.exchange(client, code)).collect();
-            let mut caller = Caller::new(&self.place.issuer);
-            let work: Work = Box::new(move || {
-                let response = caller.send(&requests.pop_front()?);
-                Some(response.is_some_and(|response| response.status == 200))
+        // No more than the server remembers.
+        let count = 4096 / CONNECTIONS;
+        let authorize = self.authorize_url("profile offline_access");
+        let mut slices = Vec::new();
+        let began = Instant::now();
+        while began.elapsed() < self.options.slice * 4 && slices.len() < 16 {
+            let works = shares(self.place.people.clone()).map(|people| {
+                let mut caller = Caller::new(&self.place.issuer);
+                let mut requests: VecDeque<Request> = (0..count)
+                    .map(|number| {
+                        let cookie = format!("propusk_session={}", people[number % people.len()].cookie);
+                        let answer = caller.send(&Request::get(&authorize).header("Cookie", cookie)).expect("an answer");
+                        self.exchange(client, &answer.location_param("code").expect("a code"))
+                    })
+                    .collect();
+                let work: Work = Box::new(move || {
+                    let response = caller.send(&requests.pop_front()?);
+                    Some(response.is_some_and(|response| response.status == 200))
+                });
+                work
             });
-            work
-        });
-        drive(Some(&self.place.server), works.collect(), self.options.slice)
+            slices.push(drive(Some(&self.place.server), works.collect(), self.options.slice));
+        }
+        Rate::mean(&slices)
+    }
+
+    fn authorize_url(&self, scope: &str) -> String {
+        let query =
+            form_encode(&[("client_id", "site-ES256"), ("redirect_uri", CALLBACK), ("response_type", "code"), ("scope", scope), ("state", "s")]);
+        self.place.url(&format!("/oauth/authorize?{query}"))
     }
 
     /// Authorization with a session at hand, then the exchange: two requests, two commits, one RS256 and one ES256 signature.
     fn flows(&self) -> Rate {
         let client = "site-ES256";
-        let query =
-            form_encode(&[("client_id", client), ("redirect_uri", CALLBACK), ("response_type", "code"), ("scope", "openid profile"), ("state", "s")]);
-        let authorize = self.place.url(&format!("/oauth/authorize?{query}"));
+        let authorize = self.authorize_url("openid profile");
         let works = shares(self.place.people.clone()).map(|people| {
             let requests: Vec<Request> =
                 people.iter().map(|person| Request::get(&authorize).header("Cookie", format!("propusk_session={}", person.cookie))).collect();
