@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.contrib import messages
+from django.http import JsonResponse
 from django.shortcuts import redirect
 
 from . import clock
@@ -47,6 +48,8 @@ def fresh_roles(get_response):
         # The API knows no sessions, and signing out must work with a session that is no good any more.
         if not request.path.startswith(("/api/", "/oidc/", "/static/")) and request.user.is_authenticated and not _freshen(request):
             close_session(request)
+            if request.headers.get("Accept") == "application/json":
+                return JsonResponse({"message": say(request, "session-ended")}, status=401)
             messages.warning(request, say(request, "session-ended"))
             return redirect("home")
         return get_response(request)

@@ -77,6 +77,9 @@ def callback(request):
         tokens = _client().authorize_access_token(request)
         claims = provider.userinfo(tokens["access_token"])
     except OAuthError as error:
+        if error.error == "mismatching_state" and request.user.is_authenticated:
+            # Another tab was faster, and its sign-in took the place of what this one had begun.
+            return redirect("home")
         return _failed(request, "sign-in-cancelled" if error.error == "access_denied" else "sign-in-failed")
     except (JoseError, Refused, KeyError):
         return _failed(request, "sign-in-failed")

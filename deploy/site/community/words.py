@@ -93,6 +93,7 @@ WORDS = {
     "sign-in-failed": ("Войти не получилось. Попробуйте ещё раз.", "The sign-in did not work. Try again."),
     "sign-in-cancelled": ("Вход отменён.", "The sign-in was cancelled."),
     "provider-unreachable": ("Служба входа сейчас не отвечает. Попробуйте чуть позже.", "The sign-in service does not answer now. Try again a little later."),
+    "site-unreachable": ("Сайт не отвечает. Обновите страницу.", "The site does not answer. Reload the page."),
     "session-ended": ("Ваш сеанс закончен. Войдите снова.", "Your session has ended. Sign in again."),
     "signed-out-here-only": (
         "Вы вышли на этом сайте. Служба входа не ответила: там сеанс ещё открыт.",

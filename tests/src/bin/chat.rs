@@ -13,6 +13,7 @@
     reason = "a test program reports what is wrong by panicking"
 )]
 
+use propusk_tests::rocketchat::entropy::ALPHANUMERIC;
 use propusk_tests::rocketchat::rest::{ChatServer, Edition};
 use std::io::Write;
 use std::net::SocketAddr;
@@ -36,6 +37,8 @@ fn main() {
     let (user_id, token) = chat.state().admin_token();
     {
         let mut state = chat.state();
+        // As in the real one, no account of this run has the `_id` of another's in an earlier run.
+        state.chat.workspace.id_prefix = state.chat.entropy.string(17, ALPHANUMERIC);
         state.chat.workspace.add_role("Xk2vip", "vip");
         for (name, private) in [("vip", true), ("moderators", false)] {
             state.chat.workspace.add_room(name, "root", private).members.push(user_id.clone());
@@ -56,7 +59,8 @@ fn write_private(file: &Path, text: &str) {
 }
 
 fn options() -> Options {
-    let mut options = Options { listen: SocketAddr::from(([127, 0, 0, 1], 3000)), edition: Edition::community(8, 9), secret_file: None, admin_file: None };
+    let mut options =
+        Options { listen: SocketAddr::from(([127, 0, 0, 1], 3000)), edition: Edition::community(8, 9), secret_file: None, admin_file: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().unwrap_or_else(|| panic!("{name} needs a value"));

@@ -66,6 +66,14 @@ class SignIn(PageCase):
         victim.get("/oidc/callback/", used)
         self.assertFalse(self.is_in(victim))
 
+    def test_a_second_tab_comes_home_when_the_first_has_signed_in(self):
+        browser = Client()
+        second = parse_qs(urlsplit(browser.get("/oidc/login/").headers["Location"]).query)["state"][0]
+        self.provider.sign_in(browser=browser)
+        answer = browser.get("/oidc/callback/", {"code": "other", "state": second, "iss": self.provider.url}, follow=True)
+        self.assertContains(answer, 'id="who"')
+        self.assertNotContains(answer, 'class="notice')
+
     def test_the_way_back_stays_on_the_site(self):
         ways = {"/chat/?channel=vip": "/chat/?channel=vip", "//evil.example.org/": "/", "https://evil.example.org/": "/", "/\\evil": "/", "chat/": "/"}
         for wanted, expected in ways.items():
@@ -112,8 +120,12 @@ class FreshRoles(PageCase):
         browser = self.provider.sign_in()
         self.provider.dead.add("session-1")
         self.time.return_value += 31
-        answer = browser.get("/", follow=True)
-        self.assertContains(answer, "Your session has ended")
+        answer = browser.get("/chat/open/?channel=general", headers={"accept": "application/json"})
+        self.assertEqual((answer.status_code, answer.json()["message"]), (401, "Your session has ended. Sign in again."))
+        browser = self.provider.sign_in(sid="session-2")
+        self.provider.dead.add("session-2")
+        self.time.return_value += 31
+        self.assertContains(browser.get("/", follow=True), "Your session has ended")
         self.assertFalse(self.is_in(browser))
 
     def test_the_access_token_is_renewed_and_a_dead_refresh_token_ends_the_session(self):

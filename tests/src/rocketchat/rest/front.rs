@@ -69,7 +69,8 @@ fn callback(state: &mut State, request: &Incoming, key: &str) -> Answer {
             with_cookie(redirect(&landing), LOGIN, &token)
         }
         other => {
-            let body = format!("<h1 id=\"login-failed\">Login failed</h1><p>{}</p><p><a href=\"/login\">Login</a></p>", escape(&format!("{other:?}")));
+            let body =
+                format!("<h1 id=\"login-failed\">Login failed</h1><p>{}</p><p><a href=\"/login\">Login</a></p>", escape(&format!("{other:?}")));
             Answer::html(500, &document("Login failed", &body))
         }
     }
@@ -222,7 +223,7 @@ mod tests {
     use crate::http::Request;
 
     fn get(chat: &ChatServer, path: &str, login: &str) -> crate::http::Response {
-        Request::get(&format!("{}{path}", chat.url())).header("cookie", &format!("chat_login={login}")).send().unwrap()
+        Request::get(&format!("{}{path}", chat.url())).header("cookie", format!("chat_login={login}")).send().unwrap()
     }
 
     #[test]

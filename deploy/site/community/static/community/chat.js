@@ -10,8 +10,12 @@
   let timer;
 
   const ask = async (address, channel) => {
-    const answer = await fetch(`${address}?channel=${encodeURIComponent(channel)}`, { headers: { accept: "application/json" } });
-    return { ok: answer.ok, ...(await answer.json()) };
+    try {
+      const answer = await fetch(`${address}?channel=${encodeURIComponent(channel)}`, { headers: { accept: "application/json" } });
+      return { ok: answer.ok, ...(await answer.json()) };
+    } catch {
+      return { ok: false, message: chat.dataset.offline };
+    }
   };
 
   const say = ({ message, header = "", setting = "" }) => {
