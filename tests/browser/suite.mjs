@@ -19,6 +19,7 @@ await import('./tests/browsers.mjs');
 await import('./tests/consent.mjs');
 await import('./tests/answers.mjs');
 await import('./tests/logout.mjs');
+await import('./tests/account.mjs');
 await import('./tests/errors.mjs');
 await import('./tests/chat.mjs');
 await import('./tests/looks.mjs');

@@ -342,7 +342,8 @@ fn the_command_line_says_in_one_sentence_what_is_wrong() {
     };
     refused(&target.settings(), &write("a", "SQLite format 3"), 1, "is not a backup");
     refused(&target.settings(), &write("b", &text.replacen("backup 1", "backup 2", 1)), 1, "a newer version of Propusk made this backup (format 2)");
-    refused(&target.settings(), &write("c", &text[..text.len() / 2]), 1, "is cut off");
+    let half = (0..=text.len() / 2).rev().find(|&end| text.is_char_boundary(end)).unwrap();
+    refused(&target.settings(), &write("c", &text[..half]), 1, "is cut off");
     refused(&target.settings(), &write("d", &text.replacen("row-00007", "row-0000X", 1)), 1, "is damaged");
     assert!(!target.directory().join("data").exists(), "nothing was made");
     let lines: Vec<&str> = text.split_inclusive('\n').collect();

@@ -9,6 +9,7 @@
     reason = "a test reports a broken expectation by panicking"
 )]
 
+mod account;
 mod admin;
 mod architecture;
 mod attacks;
@@ -24,6 +25,7 @@ mod explain;
 mod failures;
 mod imports;
 mod openapi;
+mod personal_tokens;
 mod protocol_rules;
 mod readme;
 mod relying_party;
@@ -33,3 +35,4 @@ mod rocketchat_tools;
 mod store;
 mod tokens;
 mod trace;
+mod users_api;

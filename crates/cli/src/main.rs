@@ -27,6 +27,7 @@ mod rocketchat;
 mod serve;
 mod session;
 mod times;
+mod token;
 mod trace;
 mod user;
 
@@ -83,6 +84,9 @@ enum Command {
     /// Sessions: list, revoke
     #[command(subcommand)]
     Session(session::Session),
+    /// Personal access tokens: create, list, revoke
+    #[command(subcommand)]
+    Token(token::Token),
     /// Show exactly what a client would be told about a person
     Claims(claims::Claims),
     /// Explain a refusal by the reference that the client saw
@@ -135,6 +139,7 @@ fn run(cli: Cli) -> Result<Report, Failure> {
         Command::Client(verb) => verb.run(config),
         Command::Key(verb) => verb.run(config),
         Command::Session(verb) => verb.run(config),
+        Command::Token(verb) => verb.run(config),
         Command::Claims(verb) => verb.run(config),
         Command::Explain(verb) => verb.run(config),
         Command::Trace(verb) => verb.run(config, cli.json),

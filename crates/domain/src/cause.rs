@@ -91,6 +91,7 @@ causes! {
     TokenUserDisabled = "token_user_disabled": "The account behind the token is disabled or removed." / "Учётная запись отключена или удалена.";
     TokenOfAnotherClient = "token_of_another_client": "The token was issued to another client than the identity path names." / "Токен выдан не тому клиенту, который назван в пути.";
     TokenWithoutOpenid = "token_without_openid": "The token's scope lacks openid, so it cannot be shown at userinfo." / "В области токена нет openid, поэтому userinfo его не принимает.";
+    TokenWithoutScope = "token_without_scope": "The token is not a client's own, or lacks the scope that this API asks for." / "Токен выдан не самому клиенту, либо в нём нет области, которую требует этот API.";
     IntrospectNotAllowed = "introspect_not_allowed": "The client may not introspect tokens." / "Клиенту не разрешена интроспекция.";
     LostCookie = "lost_cookie": "The form came back without the cookie of the browser that opened it." / "Форма пришла без cookie того браузера, который её открыл.";
     ForeignOrigin = "foreign_origin": "The form was posted from another origin." / "Форма отправлена с другого сайта.";
@@ -100,6 +101,7 @@ causes! {
     WrongPassword = "wrong_password": "The password is wrong." / "Неверный пароль.";
     UserDisabled = "user_disabled": "The account is disabled." / "Учётная запись отключена.";
     LoginThrottled = "login_throttled": "Too many failed sign-ins; the next attempt has to wait." / "Слишком много неудачных входов; нужно подождать.";
+    WeakPassword = "weak_password": "The new password is too short or too easy to guess." / "Новый пароль слишком короткий, либо его легко угадать.";
     HashQueueFull = "hash_queue_full": "More sign-ins wait than the machine can hash in time." / "Входов больше, чем машина успевает проверить.";
     LogoutHintInvalid = "logout_hint_invalid": "The id_token_hint is not an ID token of this server." / "id_token_hint не является ID-токеном этого сервера.";
     PostLogoutUriMismatch = "post_logout_uri_mismatch": "The post-logout redirect URI is not registered for the client." / "Адрес возврата после выхода не зарегистрирован у клиента.";

@@ -171,7 +171,7 @@ pub fn shape(secret: &str) -> String {
     if secret.contains('%') {
         notes.push("contains a percent sign".to_owned());
     }
-    let kinds = [("ppc_", "a code"), ("ppr_", "a refresh token"), ("pps_", "a client secret"), ("eyJ", "a JWT")];
+    let kinds = [("ppc_", "a code"), ("ppr_", "a refresh token"), ("ppat_", "a personal token"), ("pps_", "a client secret"), ("eyJ", "a JWT")];
     notes.extend(kinds.iter().find(|(prefix, _)| secret.starts_with(prefix)).map(|(_, kind)| format!("begins like {kind}")));
     notes.join(", ")
 }

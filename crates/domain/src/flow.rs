@@ -32,6 +32,17 @@ pub struct Flow {
     pub next: Option<String>,
 }
 
+/// A form of the account page.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountForm {
+    /// The session that the page was shown to; the form counts only from the browser that holds it.
+    #[serde(rename = "s")]
+    pub sid: String,
+    /// When it was shown.
+    #[serde(rename = "t")]
+    pub started_at: UnixTime,
+}
+
 /// A logout that waits for its confirmation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PendingLogout {
@@ -69,6 +80,10 @@ pub trait Sealed: Serialize + serde::de::DeserializeOwned {
 
 impl Sealed for Flow {
     const PURPOSE: &'static str = "propusk flow";
+}
+
+impl Sealed for AccountForm {
+    const PURPOSE: &'static str = "propusk account";
 }
 
 impl Sealed for PendingLogout {

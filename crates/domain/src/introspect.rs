@@ -6,6 +6,7 @@ use crate::client::{Client, Introspect, RegisteredClient};
 use crate::error::{Refusal, Result};
 use crate::grant::Grant;
 use crate::keys::ServerKeys;
+use crate::personal_token::Standing;
 use crate::refresh::UnverifiedRefreshToken;
 use crate::store::Store;
 use crate::time::UnixTime;
@@ -89,6 +90,26 @@ pub fn refresh_token(
         groups: None,
     };
     Ok(Some((grant, response)))
+}
+
+/// The answer for a living personal token, whose roles are told by the map of the client that asks.
+pub fn personal_token(standing: &Standing, asking: &RegisteredClient, issuer: &str) -> IntrospectionResponse {
+    let Standing { token, user, .. } = standing;
+    let roles = user.as_ref().filter(|_| token.scope.contains("roles")).and_then(|user| asking.role_map.claims_of(&user.role).roles);
+    IntrospectionResponse {
+        active: true,
+        scope: told(&token.scope),
+        client_id: token.client_id.clone(),
+        username: user.as_ref().map(|user| user.username.clone()),
+        token_type: Some("Bearer"),
+        exp: Some(token.expires_at.0),
+        iat: Some(token.created_at.0),
+        sub: token.sub.clone().or_else(|| token.client_id.clone()),
+        iss: Some(issuer.to_owned()),
+        jti: Some(token.id.clone()),
+        roles,
+        ..IntrospectionResponse::default()
+    }
 }
 
 /// An empty string is no scope (RFC 6749 §3.3).

@@ -1,6 +1,7 @@
 //! The authorization server's rules as synchronous functions over a [`store::Store`], a `now` and randomness; no I/O.
 
 pub mod access_token;
+pub mod account;
 pub mod admin;
 pub mod adopted;
 pub mod authorize;
@@ -23,12 +24,14 @@ pub mod introspect;
 pub mod keys;
 pub mod login;
 pub mod outbox;
+pub mod personal_token;
 pub mod policy;
 pub mod records;
 pub mod refresh;
 pub mod revoke;
 pub mod rocketchat;
 pub mod roles;
+pub mod service;
 pub mod session;
 pub mod store;
 pub mod throttle;

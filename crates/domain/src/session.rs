@@ -102,13 +102,17 @@ pub fn end(cx: &mut Cx<'_>, session: &Session, why: Revocation) -> Result<bool> 
     Ok(true)
 }
 
-/// Signs a person out everywhere: all sessions end and all grants are revoked; how many sessions.
+/// Signs a person out everywhere: all sessions end, all grants and personal tokens are revoked; how many sessions.
 pub fn end_all(cx: &mut Cx<'_>, sub: &str, why: Revocation) -> Result<usize> {
     for sid in cx.store.list_open_sids(sub)? {
         backchannel::session_ended(cx, sub, &sid)?;
     }
     let ended = cx.store.revoke_sessions_of(sub, cx.now)?;
     let revoked = cx.store.revoke_grants(GrantsOf::User(sub), cx.now)?.len();
+    let tokens = cx.store.revoke_personal_tokens_of(sub, cx.now)?;
+    if tokens > 0 {
+        cx.audit(Audit::of("personal_tokens_revoked").sub(sub).detail(format!("{}: {tokens}", why.as_str())))?;
+    }
     cx.audit(Audit::of("signed_out_everywhere").sub(sub).detail(format!("{}: {ended} sessions, {revoked} grants", why.as_str())))?;
     Ok(ended)
 }

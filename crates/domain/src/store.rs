@@ -9,15 +9,31 @@ use crate::error::Fault;
 use crate::grant::Grant;
 use crate::imported::Imports;
 use crate::outbox::Outbox;
+use crate::personal_token::PersonalToken;
 use crate::records::{AuditEvent, AuditFilter, Change, Consent, KeyRow, RefusalRecord};
 use crate::roles::RoleMap;
 use crate::session::Session;
 use crate::time::UnixTime;
 use crate::trace::{FlowFilter, FlowStep};
-use crate::user::{SignInName, User};
+use crate::user::{SignInName, User, UserState};
 
 /// A `Result` whose only failure is ours.
 pub type Stored<T> = Result<T, Fault>;
+
+/// Which people to list.
+#[derive(Debug, Clone, Default)]
+pub struct PeoplePage {
+    /// After this username.
+    pub after: Option<String>,
+    /// Whose username or e-mail contains this (ignoring case).
+    pub search: Option<String>,
+    /// With this role.
+    pub role: Option<String>,
+    /// In this state.
+    pub state: Option<UserState>,
+    /// At most so many.
+    pub limit: i64,
+}
 
 /// People and their sign-in names.
 pub trait Users {
@@ -27,6 +43,8 @@ pub trait Users {
     fn find_user_by_name(&mut self, key: &str) -> Stored<Option<User>>;
     /// In the order of usernames, after `after`, those whose username or e-mail contains `search` (ignoring case).
     fn list_users(&mut self, after: Option<&str>, search: Option<&str>, limit: i64) -> Stored<Vec<User>>;
+    /// A page of people in the order of usernames.
+    fn page_users(&mut self, wanted: &PeoplePage) -> Stored<Vec<User>>;
     /// False when the subject or username is taken.
     fn insert_user(&mut self, user: &User) -> Stored<bool>;
     /// Replaces everything but the subject and `created_at`; false when there is no such person or when
@@ -129,10 +147,30 @@ pub trait Grants {
 pub trait Consents {
     /// Of a person to a client.
     fn find_consent(&mut self, sub: &str, client_id: &str) -> Stored<Option<Consent>>;
+    /// Of a person to anybody, in the order of client ids.
+    fn list_consents(&mut self, sub: &str) -> Stored<Vec<Consent>>;
     /// Replaces what was there.
     fn put_consent(&mut self, consent: &Consent) -> Stored<()>;
     /// False when there was none.
     fn delete_consent(&mut self, sub: &str, client_id: &str) -> Stored<bool>;
+}
+
+/// Personal access tokens.
+pub trait PersonalTokens {
+    /// By digest, revoked and expired ones included.
+    fn find_personal_token(&mut self, digest: &str) -> Stored<Option<PersonalToken>>;
+    /// By identifier.
+    fn find_personal_token_by_id(&mut self, id: &str) -> Stored<Option<PersonalToken>>;
+    /// Those not revoked, of a person, of a client or of all, newest first.
+    fn list_personal_tokens(&mut self, sub: Option<&str>, client_id: Option<&str>) -> Stored<Vec<PersonalToken>>;
+    /// Adds one.
+    fn insert_personal_token(&mut self, token: &PersonalToken) -> Stored<()>;
+    /// False when there is none or it was revoked.
+    fn revoke_personal_token(&mut self, id: &str, at: UnixTime) -> Stored<bool>;
+    /// All of a person; how many.
+    fn revoke_personal_tokens_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize>;
+    /// Moves `last_used_at` forward, never back.
+    fn touch_personal_token(&mut self, id: &str, at: UnixTime) -> Stored<()>;
 }
 
 /// Roles of the site and the maps to what clients are told.
@@ -219,6 +257,12 @@ pub trait Upkeep {
 }
 
 /// Everything.
-pub trait Store: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports {}
+pub trait Store:
+    Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
+{
+}
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports> Store for T {}
+impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens> Store
+    for T
+{
+}

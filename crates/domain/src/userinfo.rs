@@ -3,6 +3,7 @@
 use crate::cause::Cause;
 use crate::client::RegisteredClient;
 use crate::error::Refusal;
+use crate::personal_token::PersonalToken;
 use crate::user::User;
 use propusk_protocol::{ErrorCode, Scope, TokenSource};
 use serde_json::{Map, Value};
@@ -42,6 +43,38 @@ pub fn claims(user: &User, client: &RegisteredClient, scope: &Scope) -> Map<Stri
         if let Some(values) = values {
             claims.insert(name.to_owned(), Value::from(values));
         }
+    }
+    claims
+}
+
+/// Refuses a personal token in the query string, at the identity path of a client (whoever signs in there must have come
+/// through that client) and without `openid`.
+pub fn allow_personal(token: &PersonalToken, source: TokenSource, path_client: Option<&str>) -> Result<(), Refusal> {
+    if source == TokenSource::Query {
+        return Err(Refusal::invalid_request("The access token must not be sent in the query string", Cause::TokenInQuery)
+            .expected("Authorization: Bearer")
+            .received("a personal token in the query string")
+            .fix("send it in the Authorization header, and revoke this one: logs may hold it"));
+    }
+    if let Some(named) = path_client {
+        return Err(Refusal::new(ErrorCode::InsufficientScope, "The access token was issued to another client", Cause::TokenOfAnotherClient)
+            .expected(format!("a token issued to {named}"))
+            .received("a personal token")
+            .fix("ask /oauth/userinfo"));
+    }
+    if !token.scope.contains("openid") {
+        let refusal = Refusal::new(ErrorCode::InsufficientScope, "The access token lacks the scope openid", Cause::TokenWithoutOpenid);
+        return Err(refusal.expected("openid").received(token.scope.to_string()).fix("make a token with the scope openid"));
+    }
+    Ok(())
+}
+
+/// The claims of `user` for a personal token of `scope`: no client, so the role is told as the site calls it.
+pub fn personal_claims(user: &User, scope: &Scope) -> Map<String, Value> {
+    let mut claims = standard_claims(user, scope);
+    claims.insert("sub".to_owned(), Value::from(user.sub.as_str()));
+    if scope.contains("roles") {
+        claims.insert("roles".to_owned(), Value::from(vec![user.role.as_str()]));
     }
     claims
 }

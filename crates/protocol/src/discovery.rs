@@ -29,6 +29,10 @@ pub const PATHS: &[&str] = &[
     paths::CHAT_OPEN,
     paths::CHAT_FRAME,
     paths::CHAT_SIGNED_IN,
+    paths::ACCOUNT,
+    paths::USERS,
+    paths::USER,
+    paths::USER_PASSWORD,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -77,6 +81,14 @@ pub mod paths {
     pub const CHAT_FRAME: &str = "/rocketchat/frame";
     /// The window that the frame opens.
     pub const CHAT_SIGNED_IN: &str = "/rocketchat/signed-in";
+    /// What people do with their own account.
+    pub const ACCOUNT: &str = "/account";
+    /// People, for services.
+    pub const USERS: &str = "/api/v1/users";
+    /// One person.
+    pub const USER: &str = "/api/v1/users/{sub}";
+    /// Their password.
+    pub const USER_PASSWORD: &str = "/api/v1/users/{sub}/password";
 }
 
 /// Longest part of an unknown path that is compared.

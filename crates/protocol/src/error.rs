@@ -62,6 +62,8 @@ pub enum ErrorCode {
     UriTooLong,
     /// The caller has to slow down.
     TooManyRequests,
+    /// What is asked for contradicts what is there already (RFC 9110 §15.5.10).
+    Conflict,
 }
 
 impl ErrorCode {
@@ -93,6 +95,7 @@ impl ErrorCode {
         Self::RequestTooLarge,
         Self::UriTooLong,
         Self::TooManyRequests,
+        Self::Conflict,
     ];
 
     /// The value of the `error` member or parameter.
@@ -120,6 +123,7 @@ impl ErrorCode {
             Self::UnsupportedTokenType => "unsupported_token_type",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
+            Self::Conflict => "conflict",
         }
     }
 
@@ -145,6 +149,7 @@ impl ErrorCode {
             Self::InsufficientScope => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
             Self::RequestTooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
@@ -300,7 +305,7 @@ mod tests {
     fn each_code_is_listed_once() {
         let mut seen = std::collections::HashSet::new();
         assert!(ErrorCode::ALL.iter().all(|code| seen.insert(*code)));
-        assert_eq!(ErrorCode::ALL.len(), 26);
+        assert_eq!(ErrorCode::ALL.len(), 27);
     }
 
     #[test]

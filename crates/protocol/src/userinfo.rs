@@ -7,7 +7,7 @@ use crate::limits;
 /// Which of the three ways the token came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenSource {
-    /// `Authorization: Bearer` (RFC 6750 §2.1).
+    /// `Authorization: Bearer` (RFC 6750 §2.1), or the scheme `Token`.
     Header,
     /// `access_token` in a form body (RFC 6750 §2.2).
     Body,
@@ -45,12 +45,13 @@ pub fn bearer_token(
 fn header_token(header: &[u8]) -> Result<Option<String>, ProtocolError> {
     let blank = header.iter().position(|byte| *byte == b' ').unwrap_or(header.len());
     let (scheme, token) = header.split_at(blank);
-    if !scheme.eq_ignore_ascii_case(b"Bearer") {
+    // `Token` is what the clients of many site frameworks send; it says the same.
+    if !scheme.eq_ignore_ascii_case(b"Bearer") && !scheme.eq_ignore_ascii_case(b"Token") {
         return Ok(None);
     }
     let token = token.trim_ascii();
     if token.is_empty() {
-        let refusal = ProtocolError::invalid_request("The Authorization header has the scheme Bearer and no token.");
+        let refusal = ProtocolError::invalid_request("The Authorization header has a scheme and no token.");
         return Err(refusal.parameter("Authorization"));
     }
     // What is not UTF-8 fails the check of the characters.
@@ -87,7 +88,7 @@ mod tests {
     fn each_way_is_found() {
         let token = form("access_token=a.b-c");
         let found = |source| Some(("a.b-c".to_owned(), source));
-        for header in ["Bearer a.b-c", "bearer a.b-c", "BEARER   a.b-c "] {
+        for header in ["Bearer a.b-c", "bearer a.b-c", "BEARER   a.b-c ", "Token a.b-c", "token a.b-c"] {
             assert_eq!(bearer_token(Some(header.as_bytes()), None, None).unwrap(), found(TokenSource::Header));
         }
         assert_eq!(bearer_token(None, Some(&token), None).unwrap(), found(TokenSource::Body));

@@ -120,12 +120,25 @@ impl Reported {
         builder
     }
 
-    fn finish(&self, mut builder: HttpResponseBuilder) -> HttpResponse {
-        let mut response = builder.json(json!({
-            "error": self.code.as_str(),
-            "error_description": self.description,
-            "error_reference": self.reference,
-        }));
+    /// [`json`](Self::json) with one more member.
+    pub fn json_with(&self, name: &str, value: serde_json::Value) -> HttpResponse {
+        let mut body = self.body();
+        if let Some(members) = body.as_object_mut() {
+            members.insert(name.to_owned(), value);
+        }
+        self.finish_with(self.builder(), body)
+    }
+
+    fn body(&self) -> serde_json::Value {
+        json!({ "error": self.code.as_str(), "error_description": self.description, "error_reference": self.reference })
+    }
+
+    fn finish(&self, builder: HttpResponseBuilder) -> HttpResponse {
+        self.finish_with(builder, self.body())
+    }
+
+    fn finish_with(&self, mut builder: HttpResponseBuilder, body: serde_json::Value) -> HttpResponse {
+        let mut response = builder.json(body);
         response.head_mut().reason = Some(self.code.as_str());
         response
     }

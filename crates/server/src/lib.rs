@@ -17,6 +17,7 @@ pub mod outbound;
 pub mod outbox;
 pub mod pages;
 mod password;
+mod password_strength;
 mod refusals;
 pub mod rocketchat;
 mod routes;

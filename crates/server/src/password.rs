@@ -54,3 +54,13 @@ async fn hash(state: &AppState, password: String, stored: Option<String>, nobody
         })
         .await?
 }
+
+/// Hashes a new password, in the same queue as the sign-ins.
+pub(crate) async fn hash_new(state: &AppState, password: String) -> Result<String> {
+    let Some(_ticket) = state.enter_hash_queue() else {
+        let public = "Too many sign-ins at the moment, try again";
+        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
+    };
+    let _permit = state.hash_permits.acquire().await.map_err(Fault::broken)?;
+    Ok(state.blocking(move |state| state.hasher.hash(&password, &state.rng)).await??)
+}

@@ -1,13 +1,13 @@
 //! The URL table.
 
 use crate::compat;
-use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo};
+use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{assets, authorize, consent, home, login, logout, rocketchat as chat};
+use crate::pages::{account, assets, authorize, consent, home, login, logout, rocketchat as chat};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, ServiceConfig, get, head, post, resource, scope, to};
+use actix_web::web::{Data, ServiceConfig, get, head, patch, post, put, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 /// Everything under the path of the issuer, plus the places that do not move with it.
@@ -64,6 +64,9 @@ fn table(config: &mut ServiceConfig) {
                 .route(get().to(discovery::metadata))
                 .route(head().to(discovery::metadata)),
         )
+        .service(endpoint("/api/v1/users", "users", "GET, POST").route(get().to(users::list)).route(post().to(users::create)))
+        .service(endpoint("/api/v1/users/{sub}", "users", "GET, PATCH").route(get().to(users::show)).route(patch().to(users::change)))
+        .service(endpoint("/api/v1/users/{sub}/password", "users", "PUT").route(put().to(users::set_password)))
         .service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)))
         .service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)))
         .service(page("/login", "login", "GET, HEAD, POST").route(get().to(login::get)).route(head().to(login::get)).route(post().to(login::post)))
@@ -78,6 +81,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(get().to(logout::page_get))
                 .route(head().to(logout::page_get))
                 .route(post().to(logout::page_post)),
+        )
+        .service(
+            page("/account", "account", "GET, HEAD, POST")
+                .route(get().to(account::get))
+                .route(head().to(account::get))
+                .route(post().to(account::post)),
         )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(
@@ -133,11 +142,13 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/api/v4/user" => "gitlab",
         "/login" => "login",
         "/consent" => "consent",
+        "/account" => "account",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
         _ if path.starts_with("/rocketchat/") => "rocketchat",
+        _ if path.starts_with("/api/v1/users") => "users",
         _ if path.starts_with("/assets/") => "assets",
         _ => "unknown",
     }

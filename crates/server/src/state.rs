@@ -98,6 +98,7 @@ pub struct Inner {
     /// See above.
     pub foreign_secrets_waiting: AtomicUsize,
     imported_cost: Mutex<Option<(UnixTime, Option<String>)>>,
+    used_tokens: Mutex<HashMap<String, UnixTime>>,
 }
 
 /// A document that is served as it stands.
@@ -158,6 +159,7 @@ impl AppState {
             foreign_secrets: Semaphore::new(1),
             foreign_secrets_waiting: AtomicUsize::new(0),
             imported_cost: Mutex::default(),
+            used_tokens: Mutex::default(),
             settings,
             policy,
             db,
@@ -225,6 +227,16 @@ impl Inner {
     /// The sessions that were used since this was asked last.
     pub fn take_seen(&self) -> HashMap<String, UnixTime> {
         std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// A personal token was used; written later, off the request path.
+    pub fn personal_token_used(&self, id: &str, now: UnixTime) {
+        self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), now);
+    }
+
+    /// The personal tokens that were used since this was asked last.
+    pub fn take_used_tokens(&self) -> HashMap<String, UnixTime> {
+        std::mem::take(&mut *self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A client was given a token of its own; counted, not recorded one by one.

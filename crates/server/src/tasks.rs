@@ -215,11 +215,15 @@ fn write_notes(state: &AppState, stop: &Stop) {
     loop {
         let going_on = stop.wait(NOTES);
         let (seen, issued, now) = (state.take_seen(), state.take_issued(), state.now());
-        if !(seen.is_empty() && issued.is_empty()) {
+        let used = state.take_used_tokens();
+        if !(seen.is_empty() && issued.is_empty() && used.is_empty()) {
             let rng = state.rng;
             let written = state.db.write(move |store| {
                 for (sid, at) in &seen {
                     store.touch_session(sid, *at)?;
+                }
+                for (id, at) in &used {
+                    store.touch_personal_token(id, *at)?;
                 }
                 for (client_id, count) in &issued {
                     store.insert_audit(&client_tokens(client_id, *count, now, &rng))?;

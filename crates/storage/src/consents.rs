@@ -21,6 +21,19 @@ impl Consents for Tx<'_> {
         Ok(Some(Consent { sub: sub.to_owned(), client_id: client_id.to_owned(), scope, granted_at: UnixTime(granted_at) }))
     }
 
+    fn list_consents(&mut self, sub: &str) -> Stored<Vec<Consent>> {
+        let rows: Vec<(String, String, i64)> = self.run("listing consents", |c| {
+            let own = consents::table.filter(consents::sub.eq(sub)).order(consents::client_id);
+            own.select((consents::client_id, consents::scope, consents::granted_at)).load(c)
+        })?;
+        let consents = rows.into_iter().map(|(client_id, scope, granted_at)| {
+            let corrupt = |error| StorageError::corrupt("consents", &format!("{sub} {client_id}"), "scope", error);
+            let scope = Scope::parse(&scope).map_err(corrupt)?;
+            Ok(Consent { sub: sub.to_owned(), client_id, scope, granted_at: UnixTime(granted_at) })
+        });
+        consents.collect()
+    }
+
     fn put_consent(&mut self, consent: &Consent) -> Stored<()> {
         let row = (
             consents::sub.eq(&consent.sub),

@@ -78,7 +78,7 @@ impl Database {
             Backend::Sqlite => Some(RwLock::new(Some(Writer::start(target.clone(), settings.busy_timeout_ms, Arc::clone(&listener))?))),
             Backend::Postgres => None,
         };
-        let manager = Manager { target: target.clone(), busy_timeout_ms: settings.busy_timeout_ms };
+        let manager = Manager { target: target.clone(), busy_timeout_ms: settings.busy_timeout_ms, file: file.clone() };
         let pool = pool::build(manager, settings.pool_size);
         let busy_timeout_ms = settings.busy_timeout_ms;
         Ok(Self(Arc::new(Inner { target, pool, pool_size: settings.pool_size, busy_timeout_ms, file, listener, writer })))

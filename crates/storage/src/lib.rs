@@ -25,6 +25,7 @@ mod imports;
 mod keys;
 mod migrate;
 mod outbox;
+mod personal_tokens;
 mod pool;
 mod records;
 mod roles;

@@ -2,6 +2,7 @@
 
 use crate::connection::{AnyConnection, Role, Target, connect};
 use crate::error::StorageError;
+use crate::identity::FileIdentity;
 use diesel::r2d2::R2D2Connection;
 use propusk_domain::Fault;
 use std::time::Duration;
@@ -20,6 +21,15 @@ pub(crate) struct Pooled {
 pub(crate) struct Manager {
     pub(crate) target: Target,
     pub(crate) busy_timeout_ms: u32,
+    /// The file that every connection must lead to, on SQLite.
+    pub(crate) file: Option<FileIdentity>,
+}
+
+impl Manager {
+    /// SQLite would make a missing file anew and read an empty database there.
+    fn must_stand(&self) -> Result<(), ConnectError> {
+        self.file.as_ref().map_or(Ok(()), FileIdentity::must_stand).map_err(|fault| ConnectError(fault.to_string()))
+    }
 }
 
 /// Why a connection could not be made, as r2d2 wants it.
@@ -32,7 +42,10 @@ impl r2d2::ManageConnection for Manager {
     type Error = ConnectError;
 
     fn connect(&self) -> Result<Pooled, ConnectError> {
+        self.must_stand()?;
         let connection = connect(&self.target, Role::Reader, self.busy_timeout_ms).map_err(|fault| ConnectError(fault.to_string()))?;
+        // Once more: the name may have changed hands meanwhile.
+        self.must_stand()?;
         Ok(Pooled { connection, broken: false })
     }
 

@@ -103,6 +103,21 @@ diesel::table! {
 }
 
 diesel::table! {
+    personal_tokens (id) {
+        id -> Text,
+        digest -> Text,
+        sub -> Nullable<Text>,
+        client_id -> Nullable<Text>,
+        name -> Text,
+        scope -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+    }
+}
+
+diesel::table! {
     roles (name) {
         name -> Text,
     }

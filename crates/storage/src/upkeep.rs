@@ -4,8 +4,8 @@ use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
     adopted_tokens, audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens,
-    ephemeral, flow_steps, grants, imported_users, numeric_ids, outbox, refusals, role_maps, roles, sealed_keys, session_clients, sessions,
-    sign_in_names, users,
+    ephemeral, flow_steps, grants, imported_users, numeric_ids, outbox, personal_tokens, refusals, role_maps, roles, sealed_keys, session_clients,
+    sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -97,7 +97,8 @@ impl Upkeep for Tx<'_> {
                 numeric_ids,
                 flow_steps,
                 imported_users,
-                adopted_tokens
+                adopted_tokens,
+                personal_tokens
             ))
         })
     }
@@ -106,7 +107,13 @@ impl Upkeep for Tx<'_> {
 /// Removes at most `limit` rows; how many.
 type Step = fn(&mut AnyConnection, UnixTime, &Retention, i64) -> QueryResult<usize>;
 
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
+    |c, now, retention, limit| {
+        let end = now.plus(-retention.ended).0;
+        let over = personal_tokens::expires_at.lt(end).or(personal_tokens::revoked_at.lt(end).assume_not_null());
+        let old: Vec<String> = personal_tokens::table.filter(over).select(personal_tokens::id).limit(limit).load(c)?;
+        diesel::delete(personal_tokens::table.filter(personal_tokens::id.eq_any(old))).execute(c)
+    },
     |c, now, retention, limit| {
         let old = sessions::table.filter(sessions::expires_at.lt(now.plus(-retention.ended).0)).select(sessions::sid).limit(limit);
         let old: Vec<String> = old.load(c)?;

@@ -6,7 +6,7 @@ use crate::schema::{grants, sign_in_names, users};
 use crate::transaction::Tx;
 use diesel::prelude::*;
 use propusk_domain::records::ChangeKind;
-use propusk_domain::store::{Stored, Users};
+use propusk_domain::store::{PeoplePage, Stored, Users};
 use propusk_domain::time::UnixTime;
 use propusk_domain::user::{NameKind, SignInName, User, UserState};
 
@@ -49,14 +49,25 @@ impl Users for Tx<'_> {
     }
 
     fn list_users(&mut self, after: Option<&str>, search: Option<&str>, limit: i64) -> Stored<Vec<User>> {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        self.page_users(&PeoplePage { after: own(after), search: own(search), limit, ..PeoplePage::default() })
+    }
+
+    fn page_users(&mut self, wanted: &PeoplePage) -> Stored<Vec<User>> {
         let mut query = users::table.into_boxed::<MultiBackend>();
-        if let Some(after) = after {
+        if let Some(after) = &wanted.after {
             query = query.filter(users::username.gt(after));
         }
-        if let Some(search) = search.filter(|text| !text.is_empty()) {
+        if let Some(search) = wanted.search.as_deref().filter(|text| !text.is_empty()) {
             query = query.filter(users::search.like(containing(search)).escape('\\'));
         }
-        let rows = self.run("listing people", |c| query.order(users::username).limit(limit).select(UserRow::as_select()).load(c))?;
+        if let Some(role) = &wanted.role {
+            query = query.filter(users::role.eq(role));
+        }
+        if let Some(state) = wanted.state {
+            query = query.filter(users::state.eq(state.as_str()));
+        }
+        let rows = self.run("listing people", |c| query.order(users::username).limit(wanted.limit).select(UserRow::as_select()).load(c))?;
         rows.into_iter().map(User::try_from).collect()
     }
 

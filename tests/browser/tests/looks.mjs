@@ -46,6 +46,26 @@ const pages = {
     await page.waitForSelector('#home-sign-out');
   },
   'home-nobody': (page) => page.goto(`${house.issuer}/`),
+  account: async (page, who) => {
+    await page.goto(authorizeUrl('calendar', { scope: 'openid profile email roles groups offline_access' }));
+    await signIn(page, who);
+    await page.click('#consent-allow');
+    await page.goto(`${house.issuer}/account`);
+    await page.waitForSelector('#account-withdraw-1');
+  },
+  'account-token': async (page, who) => {
+    await pages.account(page, who);
+    await page.fill('#account-token-name', 'backup');
+    await page.click('#account-token-create');
+    await page.waitForSelector('#account-token');
+  },
+  'account-error': async (page, who) => {
+    await pages.account(page, who);
+    await page.fill('#account-old-password', who.password);
+    await page.fill('#account-new-password', 'password');
+    await page.click('#account-change-password');
+    await page.waitForSelector('#account-notice');
+  },
   logout: async (page, who) => {
     await pages.home(page, who);
     await page.goto(`${house.issuer}/logout`);

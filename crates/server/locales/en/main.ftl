@@ -75,6 +75,59 @@ home-lead-out = Sign in once, and the applications that use this sign-in will le
 home-sign-in = Sign in
 home-sign-out = Sign out
 
+## Account
+
+home-account = Your account
+account-heading = Your account
+account-profile-heading = About you
+account-email = E-mail
+account-name = Name that others see
+account-locale = Language
+account-locale-browser = As in my browser
+account-save = Save
+account-password-heading = Password
+account-old-password = Present password
+account-new-password = New password
+account-password-hint = { $count ->
+    [one] At least { $count } character; a few unrelated words are good. You stay signed in here and are signed out everywhere else.
+   *[other] At least { $count } characters; a few unrelated words are good. You stay signed in here and are signed out everywhere else.
+}
+account-change-password = Change password
+account-sessions-heading = Where you are signed in
+account-this-browser = this browser
+account-device-unknown = Unknown device
+account-last-seen = last used
+account-end = Sign out
+account-end-of = Sign out: { $client }
+account-everywhere = Sign out everywhere
+account-consents-heading = Applications with access
+account-consents-none = You have not allowed any application anything.
+account-withdraw = Withdraw
+account-withdraw-of = Withdraw the access of { $client }
+account-tokens-heading = Personal access tokens
+account-tokens-lead = For programs that act in your name and cannot sign in. Changing the password or signing out everywhere ends all of them.
+account-token-once = Your new token. It is shown only now:
+account-token-until = until
+account-token-name = What the token is for
+account-token-scope = What it may do
+account-token-days = Days that it works
+account-token-create = Create token
+account-token-revoked = The token is worth nothing any more.
+account-bad-token = The token was not made: it needs a name, and at most 366 days.
+account-saved = Saved.
+account-password-changed = The password is changed, and you are signed out everywhere else.
+account-session-ended = That browser is signed out.
+account-withdrawn = The application has no access any more.
+account-stale = The page was old or came from elsewhere, so nothing was changed. Please try again.
+account-wrong-password = The present password is not right.
+account-password-short = { $count ->
+    [one] The new password needs at least { $count } character.
+   *[other] The new password needs at least { $count } characters.
+}
+account-password-long = The new password is too long.
+account-password-guessable = The new password is too easy to guess. A few unrelated words are harder, and easy to remember.
+account-bad-name = A name cannot look like this.
+
 ## Errors
 
 error-code-label = Error code

@@ -77,6 +77,61 @@ home-lead-out = Войдите один раз, и приложения, кот�
 home-sign-in = Войти
 home-sign-out = Выйти
 
+## Учётная запись
+
+home-account = Моя учётная запись
+account-heading = Моя учётная запись
+account-profile-heading = О вас
+account-email = Почта
+account-name = Имя, которое видят другие
+account-locale = Язык
+account-locale-browser = Как в браузере
+account-save = Сохранить
+account-password-heading = Пароль
+account-old-password = Нынешний пароль
+account-new-password = Новый пароль
+account-password-hint = { $count ->
+    [one] Не короче { $count } знака; хорошо подходят несколько не связанных слов. Здесь вы останетесь, а везде, кроме этого браузера, произойдёт выход.
+    [few] Не короче { $count } знаков; хорошо подходят несколько не связанных слов. Здесь вы останетесь, а везде, кроме этого браузера, произойдёт выход.
+   *[other] Не короче { $count } знаков; хорошо подходят несколько не связанных слов. Здесь вы останетесь, а везде, кроме этого браузера, произойдёт выход.
+}
+account-change-password = Сменить пароль
+account-sessions-heading = Где вы вошли
+account-this-browser = этот браузер
+account-device-unknown = Неизвестное устройство
+account-last-seen = последний раз
+account-end = Выйти
+account-end-of = Выйти: { $client }
+account-everywhere = Выйти везде
+account-consents-heading = Приложения с доступом
+account-consents-none = Вы ничего не разрешали приложениям.
+account-withdraw = Отозвать
+account-withdraw-of = Отозвать доступ: { $client }
+account-tokens-heading = Личные токены доступа
+account-tokens-lead = Для программ, которые действуют от вашего имени и не могут войти сами. Смена пароля и выход везде отзывают все токены.
+account-token-once = Ваш новый токен. Он показан только сейчас:
+account-token-until = до
+account-token-name = Для чего этот токен
+account-token-scope = Что он позволяет
+account-token-days = Сколько дней он действует
+account-token-create = Создать токен
+account-token-revoked = Этот токен больше не действует.
+account-bad-token = Токен не создан: ему нужны имя и срок не больше 366 дней.
+account-saved = Сохранено.
+account-password-changed = Пароль изменён, во всех остальных местах произошёл выход.
+account-session-ended = В том браузере произошёл выход.
+account-withdrawn = У приложения больше нет доступа.
+account-stale = Страница устарела или пришла с другого сайта, поэтому ничего не изменилось. Попробуйте ещё раз.
+account-wrong-password = Нынешний пароль не подходит.
+account-password-short = { $count ->
+    [one] В новом пароле должен быть хотя бы { $count } знак.
+    [few] В новом пароле должно быть хотя бы { $count } знака.
+   *[other] В новом пароле должно быть хотя бы { $count } знаков.
+}
+account-password-long = Новый пароль слишком длинный.
+account-password-guessable = Новый пароль легко угадать. Несколько не связанных слов угадать труднее, а запомнить легко.
+account-bad-name = Имя не может быть таким.
+
 ## Ошибки
 
 error-code-label = Код ошибки

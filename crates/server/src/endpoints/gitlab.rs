@@ -2,8 +2,7 @@
 //! provider reads it, with the token in the query string, where its Custom OAuth is locked.
 
 use super::fresh_json;
-use super::userinfo::in_two_places;
-use crate::bearer::verified;
+use crate::bearer::{in_two_places, verified};
 use crate::extract::authorization;
 use crate::extract::form::query;
 use crate::state::AppState;

@@ -1,14 +1,14 @@
 //! `POST /oauth/introspect` (RFC 7662).
 
 use super::{authenticated, fresh_json};
-use crate::bearer::verified;
+use crate::bearer::{personal, verified};
 use crate::extract::form::Form;
 use crate::state::AppState;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::access_token::{Standing, must_stand};
 use propusk_domain::client::Client;
-use propusk_domain::{Error, Result, UnixTime, introspect};
+use propusk_domain::{Error, Result, UnixTime, introspect, personal_token};
 use propusk_protocol::{AccessTokenClaims, IntrospectionRequest, IntrospectionResponse};
 
 /// Says what a token is worth now.
@@ -24,6 +24,15 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime)
     let (params, client) = authenticated(state, request, form, now).await?;
     introspect::allow(&client.client)?;
     let wanted = IntrospectionRequest::parse(&params)?;
+    if wanted.token.starts_with(personal_token::PREFIX) {
+        return match personal(state, wanted.token, now).await {
+            Ok(standing) if introspect::may_see(&client.client, standing.token.client_id.as_deref().unwrap_or_default()) => {
+                Ok(introspect::personal_token(&standing, &client, &state.policy.issuer))
+            }
+            Ok(_) | Err(Error::Refused(_)) => Ok(IntrospectionResponse::inactive()),
+            Err(fault) => Err(fault),
+        };
+    }
     match verified(state, &wanted.token, now).await {
         Ok(claims) => access_token(state, &client.client, &claims, now).await,
         Err(Error::Refused(_)) => refresh_token(state, &client.client, wanted.token, now).await,

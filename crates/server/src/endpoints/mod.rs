@@ -10,6 +10,7 @@ pub(crate) mod rocketchat;
 pub(crate) mod token;
 pub(crate) mod unknown;
 pub(crate) mod userinfo;
+pub(crate) mod users;
 
 use crate::extract::authorization;
 use crate::extract::form::Form;

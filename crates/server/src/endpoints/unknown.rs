@@ -30,7 +30,7 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
         if from_chat { refusal.fix("Rocket.Chat asked for this path: correct Token Path and Identity Path in its settings") } else { refusal };
     let reported = state.report("unknown", refusal.into(), now);
     // Below these only programs live, whatever they say that they accept.
-    let for_programs = own.starts_with("/oauth") || own.starts_with("/.well-known");
+    let for_programs = own.starts_with("/oauth") || own.starts_with("/api/") || own.starts_with("/.well-known");
     if prefers_a_page(&request) && !for_programs {
         return pages::error::page(&state, &request, &reported, ErrorKind::NotFound, None);
     }

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oauth/userinfo`, `/oauth/userinfo/{client_id}` and `/me` (OIDC Core §5.3).
 
 use super::fresh_json;
-use crate::bearer::verified;
+use crate::bearer::{in_two_places, missing, personal, verified};
 use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
@@ -10,7 +10,7 @@ use actix_web::http::Method;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::access_token::{Standing, grant_id, must_stand};
-use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, userinfo};
+use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, personal_token, userinfo};
 use propusk_protocol::userinfo::bearer_token;
 use propusk_protocol::{AccessTokenClaims, ErrorCode, TokenSource};
 use serde_json::{Map, Value};
@@ -68,6 +68,18 @@ pub(crate) async fn claims_of(
     let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
     let found = bearer_token(authorization, body.as_ref(), Some(&query)).map_err(in_two_places)?;
     let (token, source) = found.ok_or_else(missing)?;
+    if token.starts_with(personal_token::PREFIX) {
+        let standing = personal(state, token, now).await?;
+        let named = match audience {
+            Audience::Any => None,
+            Audience::Client(client_id) => Some(client_id),
+            Audience::Chats => Some("a client of the preset rocket-chat"),
+        };
+        userinfo::allow_personal(&standing.token, source, named)?;
+        let owner = standing.token.client_id.as_deref().unwrap_or_default();
+        let user = standing.user.as_ref().ok_or_else(|| without_person(owner))?;
+        return Ok(userinfo::personal_claims(user, &standing.token.scope));
+    }
     let claims = verified(state, &token, now).await?;
     let answered = judged(state, &claims, source, audience, now).await;
     // Userinfo is asked for a person or not at all.
@@ -124,13 +136,6 @@ fn not_of_a_chat(client_id: &str) -> Refusal {
         .fix("a token of another application is what an impersonator would send")
 }
 
-fn missing() -> Refusal {
-    Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing)
-        .expected("Authorization: Bearer")
-        .received("none")
-        .fix("send the access token in the Authorization header, with the scheme Bearer")
-}
-
 fn without_person(client_id: &str) -> Refusal {
     let public = "The access token is a client's own and stands for no person";
     Refusal::new(ErrorCode::InsufficientScope, public, Cause::TokenWithoutOpenid)
@@ -138,14 +143,4 @@ fn without_person(client_id: &str) -> Refusal {
         .expected("a person's token")
         .received("a client's own token")
         .fix("sign a person in by the grant authorization_code")
-}
-
-pub(super) fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
-    let twice = error.description.contains("more than one way");
-    let mut refusal = Refusal::from(error);
-    if twice {
-        refusal.detail.cause = Cause::TokenInTwoPlaces;
-        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
-    }
-    refusal
 }

@@ -49,11 +49,11 @@ fn wrong_content_type(received: &str) -> Refusal {
     Refusal::new(ErrorCode::UnsupportedMediaType, public, Cause::WrongContentType).expected("application/x-www-form-urlencoded").received(received)
 }
 
-fn unreadable(why: &str) -> Refusal {
+pub(crate) fn unreadable(why: &str) -> Refusal {
     Refusal::invalid_request("The body could not be read", Cause::MalformedRequest).received(why)
 }
 
-fn too_large(limit: usize) -> Refusal {
+pub(crate) fn too_large(limit: usize) -> Refusal {
     Refusal::new(ErrorCode::RequestTooLarge, "The body is too large", Cause::TooLarge).expected(format!("at most {limit} bytes")).received("more")
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod address;
 pub(crate) mod cookies;
 pub(crate) mod form;
+pub(crate) mod json;
 pub(crate) mod origin;
 
 use actix_web::HttpRequest;

@@ -156,6 +156,7 @@ mod tests {
     use std::{fs, path::Path};
 
     use super::*;
+    use crate::pages::account::view::{HINT, Notice, UNKNOWN_DEVICE};
     use crate::pages::view::{ErrorKind, LoginNotice, known_scopes};
 
     fn messages(file: &str) -> BTreeMap<String, String> {
@@ -187,7 +188,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
         for entry in fs::read_dir(folder).unwrap() {
             let template = fs::read_to_string(entry.unwrap().path()).unwrap();
-            for call in ["page.t(\"", "page.t_client(\""] {
+            for call in ["page.t(\"", "page.t_client(\"", "self.named(\""] {
                 used.extend(template.split(call).skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
             }
         }
@@ -198,6 +199,8 @@ mod tests {
         used.extend(LoginNotice::ALL.iter().map(|notice| notice.key().0.to_owned()));
         used.push(LoginNotice::Throttled { seconds: 3600 }.key().0.to_owned());
         used.extend(known_scopes().map(|(_, key)| key.to_owned()));
+        used.extend(Notice::ALL.iter().map(|notice| notice.key().0.to_owned()));
+        used.extend([HINT, UNKNOWN_DEVICE].map(str::to_owned));
         used.push("scope-other".to_owned());
         used.push("brand-name".to_owned());
         used

@@ -69,10 +69,11 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `/login` opened by hand: signing in leads home.
+/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here.
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
     let browser = BrowserCookie::of(state, request);
-    let flow = Flow::begin(String::new(), None, browser.digest(), now);
+    let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
+    flow.next = (params.get("next") == Some("account")).then(|| own_url(state, "/account", &[]));
     let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),

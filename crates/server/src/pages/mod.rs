@@ -1,5 +1,6 @@
 //! The pages that people see: words, looks, templates, and the handlers behind them.
 
+pub(crate) mod account;
 pub mod answer;
 pub mod assets;
 pub mod authorize;

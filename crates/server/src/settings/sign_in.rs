@@ -21,6 +21,10 @@ pub struct PasswordSettings {
     pub permits: usize,
     /// Sign-ins that wait for a permit; one more is answered 503 with `Retry-After`.
     pub queue: usize,
+    /// Characters that a new password has at least.
+    pub min_length: usize,
+    /// How hard a new password is to guess at least: zxcvbn's score, 0 to 4.
+    pub min_score: u8,
 }
 
 /// The sign-in page, and how guessing is slowed.
@@ -59,6 +63,8 @@ impl PasswordSettings {
             parallelism: section.integer("parallelism", 1, 1..=16),
             permits: section.integer("permits", 0, 0..=256),
             queue: section.integer("queue", 64, 1..=10_000),
+            min_length: section.integer("min_length", 8, 1..=1024),
+            min_score: section.integer("min_score", 2, 0..=4),
         };
         if settings.memory_kib < 8 * settings.parallelism {
             section.problem("memory_kib", "must be at least eight times `password.parallelism`".to_owned());

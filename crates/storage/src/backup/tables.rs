@@ -1,7 +1,7 @@
 //! Which tables a backup holds. A migration that adds a table adds it here; a test compares the two.
 
 /// What is kept, parents before the rows that refer to them.
-pub(super) const KEPT: [&str; 22] = [
+pub(super) const KEPT: [&str; 23] = [
     "users",
     "sign_in_names",
     "clients",
@@ -9,6 +9,7 @@ pub(super) const KEPT: [&str; 22] = [
     "sessions",
     "grants",
     "consents",
+    "personal_tokens",
     "roles",
     "role_maps",
     "sealed_keys",
