@@ -103,6 +103,4 @@ advice! {
     ChatAccountForeign: "Let the person sign in to the chat once by the button, or give the account there the person's verified address." / "Пусть человек один раз войдёт в чат по кнопке, либо задайте той учётной записи подтверждённый адрес человека.";
     ChatChannelNotGiven: "Give the person a role whose groups have the channel, or take the channel out of rocketchat.channels." / "Дайте человеку роль, в группах которой есть канал, или уберите канал из rocketchat.channels.";
     UnknownOutboxRow: "propusk outbox list shows what waits." / "propusk outbox list показывает, что ждёт.";
-    TokenWithoutScope: "propusk client set CLIENT_ID --add-scope SCOPE, then get a new token with grant_type=client_credentials." / "propusk client set CLIENT_ID --add-scope SCOPE, затем получите новый токен с grant_type=client_credentials.";
-    WeakPassword: "Choose a longer password of several words; password.min_length and password.min_score say what is asked for." / "Выберите пароль длиннее, из нескольких слов; требования задают password.min_length и password.min_score.";
 }
