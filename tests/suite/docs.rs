@@ -60,5 +60,5 @@ fn prose(page: &str) -> String {
         inside ^= fence;
         !inside && !fence
     };
-    page.lines().filter(outside).map(|line| format!("{line}\n")).collect()
+    page.lines().filter(outside).flat_map(|line| [line, "\n"]).collect()
 }

@@ -77,6 +77,7 @@ advice! {
     TokenUserDisabled: "propusk user enable NAME, then sign in again." / "propusk user enable NAME, затем войдите снова.";
     TokenOfAnotherClient: "Let the application sign people in with the client id of its identity path; a foreign token here is what an impersonator would send." / "Пусть приложение входит с тем client id, который стоит в его identity path; чужой токен здесь прислал бы самозванец.";
     TokenWithoutOpenid: "Ask for the scope openid." / "Запрашивайте область openid.";
+    TokenWithoutScope: "Give the client the scope that explain names (propusk client set ID --add-scope …) and take a token of its own by client_credentials." / "Дайте клиенту область, которую назовёт explain (propusk client set ID --add-scope …), и берите его собственный токен по client_credentials.";
     IntrospectNotAllowed: "propusk client set CLIENT_ID --introspect own (or any, for an API that checks everybody's)." / "propusk client set CLIENT_ID --introspect own (или any — для API, которое проверяет чужие).";
     LostCookie: "Begin again; if it comes back, let browser and proxy keep the cookies, and open the service at one address with https." / "Начните снова; если повторяется, разрешите cookie в браузере и прокси и открывайте службу по одному адресу с https.";
     ForeignOrigin: "Open the page at its own address; issuer must be the address that people see." / "Откройте страницу по её собственному адресу; issuer должен быть адресом, который видят люди.";
@@ -86,6 +87,7 @@ advice! {
     WrongPassword: "Give a new one: propusk user set-password NAME --generate-password." / "Задайте новый: propusk user set-password NAME --generate-password.";
     UserDisabled: "propusk user enable NAME" / "propusk user enable NAME";
     LoginThrottled: "Wait as long as the page says; behind a proxy set http.trusted_proxies, or everybody counts as one address." / "Подождите, сколько сказано на странице; за прокси задайте http.trusted_proxies, иначе все считаются одним адресом.";
+    WeakPassword: "Choose a longer password of several words; password.min_length and password.min_score say what is asked." / "Выберите пароль длиннее, из нескольких слов; требования задают password.min_length и password.min_score.";
     HashQueueFull: "Try again in a moment; if it lasts, give the machine more cores or lower password.memory_kib." / "Повторите чуть позже; если не проходит, добавьте ядер или уменьшите password.memory_kib.";
     LogoutHintInvalid: "Send the newest ID token of this server as id_token_hint, or none." / "Присылайте новейший ID-токен этого сервера как id_token_hint или не присылайте его.";
     PostLogoutUriMismatch: "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI" / "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI";

@@ -174,7 +174,7 @@ fn marked(text: &str) -> String {
     while let Some(at) = rest.find("propusk ") {
         let (before, from) = rest.split_at(at);
         let command = command_at(from);
-        marked += &format!("{before}`{command}`");
+        marked.extend([before, "`", command, "`"]);
         rest = &from[command.len()..];
     }
     marked + rest
