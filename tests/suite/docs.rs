@@ -3,6 +3,7 @@
 mod commands;
 mod curl;
 mod generated;
+mod language;
 mod parity;
 mod samples;
 

@@ -45,6 +45,7 @@ fn settings(page: &str) -> Vec<(&str, &str)> {
 fn run(name: &str, script: &str, server: &TestServer) {
     let (anna, worker) = (server.add_user("anna", "owner"), server.add_client("worker", Preset::Service));
     let checker = server.add_client("checker", Preset::Api);
+    let people = server.add_client_with("site-people", Preset::Service, |new| new.scopes = Some(["propusk:users".to_owned()].into_iter().collect()));
     let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new("sh")
@@ -53,6 +54,7 @@ fn run(name: &str, script: &str, server: &TestServer) {
         .envs([("ISSUER", server.issuer.as_str()), ("WORKER", worker.id()), ("WORKER_SECRET", &worker.secret), ("SITE", site.id())])
         .envs([("SITE_SECRET", site.secret.as_str()), ("REDIRECT_URI", site.redirect_uri()), ("USERNAME", "anna"), ("PASSWORD", &anna.password)])
         .envs([("CHECKER", checker.id()), ("CHECKER_SECRET", &checker.secret)])
+        .envs([("PEOPLE", people.id()), ("PEOPLE_SECRET", &people.secret)])
         .output()
         .unwrap();
     let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));

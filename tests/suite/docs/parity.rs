@@ -62,7 +62,11 @@ fn every_setting_of_the_documentation_is_one_that_the_server_reads() {
 #[test]
 fn the_lines_that_a_page_quotes_from_a_sample_stand_in_it() {
     let read = |path: &str| std::fs::read_to_string(root().join("deploy").join(path)).unwrap();
-    let sources = [("js", read("samples/express/server.mjs")), ("rust", read("samples/actix-web/src/main.rs"))];
+    let sources = [
+        ("js", read("samples/express/server.mjs")),
+        ("rust", read("samples/actix-web/src/main.rs")),
+        ("python", read("site/community/api/views.py")),
+    ];
     let page = std::fs::read_to_string(root().join("docs/en/api.md")).unwrap();
     for (kind, source) in sources {
         let quoted: Vec<_> = blocks(&page).into_iter().filter(|block| block.kind == kind).collect();
