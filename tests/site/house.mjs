@@ -30,17 +30,23 @@ export async function openHouse() {
   const env = { ...process.env, ROLES_MAX_AGE: '0', CHAT_PATIENCE: '1', CHAT_CHANNELS: 'general vip moderators' };
   demo = spawn(path.join(here, '..', '..', 'deploy', 'demo.sh'), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (chunk) => { printed += chunk; });
+  printed = '';
   const began = Date.now();
   while (!printed.includes('Ctrl-C ends it.')) {
     assert.ok(demo.exitCode === null && Date.now() - began < startPatience, `make demo does not start:\n${printed}`);
     await pause(100);
   }
   Object.assign(house, JSON.parse(await readFile(path.join(data, 'addresses.json'), 'utf8')));
-  for (const [, name, password] of printed.matchAll(/^ {2}(\S+) +password {2}(\S+)$/gm)) house.passwords[name] = password;
+  for (const [name, password] of toldPasswords()) house.passwords[name] = password;
   browser = await chromium.launch({
     executablePath: '/usr/bin/chromium',
     args: ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'],
   });
+}
+
+/** Usernames and passwords on the screen of the last start. */
+export function toldPasswords() {
+  return [...printed.matchAll(/^ {2}(\S+) +password {2}(\S+)$/gm)].map(([, name, password]) => [name, password]);
 }
 
 /** Ends both, and returns the exit code of `make demo` after Ctrl-C with what it printed. */

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { closeHouse, house, inBrowser, openHouse, propusk, setInChat, signIn, until } from './house.mjs';
+import { closeHouse, house, inBrowser, openHouse, propusk, setInChat, signIn, toldPasswords, until } from './house.mjs';
 import { looks } from './looks.mjs';
 
 const vera = { username: 'vera', name: 'Вера Павловна', email: 'vera@example.org', password: 'хрустальный дворец во сне' };
 
-test('the demonstration', { timeout: 240_000 }, async (t) => {
+test('the demonstration', { timeout: 300_000 }, async (t) => {
   let closed;
   try {
     await openHouse();
@@ -28,7 +28,28 @@ test('the demonstration', { timeout: 240_000 }, async (t) => {
     assert.equal(closed.code, 0, closed.printed);
     for (const origin of [house.issuer, house.site, house.chat]) await assert.rejects(fetch(origin), origin);
   });
+  try {
+    await openHouse();
+    await t.test('the next start knows everybody, tells no password again, and sets the forgetful chat up anew', () => inBrowser({}, again, [401]));
+  } finally {
+    await closeHouse();
+  }
 });
+
+async function again(page) {
+  assert.deepEqual(toldPasswords(), []);
+  await page.goto(`${house.site}/chat/`);
+  await signIn(page, vera.username, vera.password);
+  await page.waitForURL(`${house.site}/chat/`);
+  const frame = page.frameLocator('#chat-frame');
+  await frame.locator('#who').waitFor();
+  assert.equal(await frame.locator('#who').innerText(), vera.username);
+  await until(async () => {
+    await page.reload();
+    await frame.locator('#who').waitFor();
+    return (await channels(frame)).includes('vip');
+  }, 'her channels in the new chat');
+}
 
 async function walk(page, context) {
   await page.goto(house.site);

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from . import chat as chat_frame
 from . import people
 from .middleware import access_token
-from .models import Talk
+from .models import Person, Talk
 from .people import Invalid, Refused, Taken, Unreachable
 from .sign_in import TOKENS
 from .words import LANGUAGES, say
@@ -34,7 +34,12 @@ def home(request):
         if text:
             Talk.objects.create(text=text, owner=request.user.subject)
         return redirect("home")
-    return render(request, "community/home.html", {"talks": Talk.objects.order_by("-id")[:20]})
+    talks = list(Talk.objects.order_by("-id")[:20])
+    people = {person.subject: str(person) for person in Person.objects.filter(subject__in={talk.owner for talk in talks})}
+    for talk in talks:
+        # Who came by the API alone has no name here yet.
+        talk.author = people.get(talk.owner, "")
+    return render(request, "community/home.html", {"talks": talks})
 
 
 @never_cache

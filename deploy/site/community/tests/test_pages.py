@@ -320,6 +320,7 @@ class Pages(PageCase):
         browser.post("/", {"text": "<script>alert(1)</script>"})
         self.assertEqual(Talk.objects.get().owner, "anna-sub")
         self.assertNotContains(browser.get("/"), "<script>alert")
+        self.assertContains(Client().get("/"), "<strong>Анна</strong>")
 
     def test_strangers_do_not_write_and_unknown_pages_are_a_page(self):
         self.client.post("/", {"text": "x"})
