@@ -1,13 +1,16 @@
 # `make help` prints every target.
 
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench bench-large crash
+.PHONY: help run demo test check bench bench-large crash
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: ## build and start on http://127.0.0.1:8080 with SQLite in ./data (LISTEN=127.0.0.1:9000 for another address)
 	@deploy/run.sh
+
+demo: ## the service, a sample site and a stand-in of Rocket.Chat together, on loopback
+	@deploy/demo.sh
 
 test: ## everything: both databases, real clients, a real browser; fails if anything is skipped
 	@tests/run.sh

@@ -97,6 +97,13 @@ impl TestServer {
         Self::on(place, more, Arc::new(ManualClock::at(START)), free_port())
     }
 
+    /// The same with its clock somewhere else than at [`START`].
+    pub fn at(backend: Backend, now: UnixTime) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let database = (backend == Backend::PostgresRedis).then(TemporaryDatabase::create);
+        Self::on(Arc::new(Place { directory, database }), &[], Arc::new(ManualClock::at(now)), free_port())
+    }
+
     /// Another server on the same installation: a replica, or the same one after a restart.
     #[must_use]
     pub fn replica(&self, more: &[(&str, &str)]) -> Self {

@@ -286,7 +286,10 @@ fn a_refusal_is_explained_in_the_language_of_the_terminal() {
     };
     home.database().write(move |store| Ok(store.insert_refusals(std::slice::from_ref(&record))?)).unwrap();
     let told = home.json(&["explain", "7f3k2q"]);
-    assert_eq!(keys(&told), ["at", "cause", "client_id", "endpoint", "error", "expected", "explanation", "fix", "nearest", "received", "reference"]);
+    assert_eq!(
+        keys(&told),
+        ["advice", "at", "cause", "client_id", "endpoint", "error", "expected", "explanation", "fix", "nearest", "received", "reference"]
+    );
     assert_eq!((told["cause"].as_str(), told["at"].as_str()), (Some("redirect_uri_mismatch"), Some("2026-11-21T00:00:00Z")));
     assert_eq!(told["explanation"], Cause::RedirectUriMismatch.explanation());
     let russian = home.run_with(&["explain", "7F3K2Q"], "", &[("LC_ALL", ""), ("LANG", "ru_RU.UTF-8")]).stdout;

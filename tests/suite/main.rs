@@ -19,6 +19,7 @@ mod bad_input;
 mod cli;
 mod connector;
 mod deploy;
+mod docs;
 mod ephemeral;
 mod explain;
 mod failures;

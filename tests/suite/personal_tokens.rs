@@ -201,15 +201,19 @@ fn no_token_is_more_than_its_owner() {
 
 #[test]
 fn guesses_foreign_paths_and_query_strings_open_nothing() {
-    let server = TestServer::start(Backend::Sqlite);
+    let server = TestServer::with(Backend::Sqlite, &[("compat.rocket_identity", "true")]);
     let anna = server.add_user("anna", "user");
     let chat = server.add_client("rocketchat", Preset::RocketChat);
     let api = server.add_client("api", Preset::Api);
     let (_, secret) = make(&server, &anna, "openid email", 1);
     let token = secret.expose();
     // Whoever signs in to the chat must have come through the chat's client.
-    let path = Request::get(&server.url(&format!("/oauth/userinfo/{}", chat.id()))).bearer(token).send().unwrap();
-    assert_eq!((path.status, path.json()["error"].as_str()), (403, Some("insufficient_scope")));
+    for path in [format!("/oauth/userinfo/{}", chat.id()), "/api/v1/auth/rocket/identity/".to_owned()] {
+        let answer = Request::get(&server.url(&path)).bearer(token).send().unwrap();
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (403, Some("insufficient_scope")), "{path}");
+    }
+    let gitlab = Request::get(&server.url("/api/v4/user")).bearer(token).send().unwrap();
+    assert_eq!(gitlab.status, 401, "{}", gitlab.text());
     let query = Request::get(&server.url(&format!("/oauth/userinfo?access_token={token}"))).send().unwrap();
     assert_eq!(query.status, 400);
     let (_, narrow) = make(&server, &anna, "email", 1);

@@ -42,21 +42,21 @@ fn dump_of(client: &RegisteredClient, options: &Options) -> Dump {
 }
 
 /// What a verb said.
-struct Answer {
-    code: i32,
-    stdout: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
     stderr: String,
 }
 
 impl Answer {
     #[track_caller]
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}{}", self.stdout, self.stderr))
     }
 }
 
 /// Runs the built binary on the installation of a server; standard output is JSON.
-fn propusk(server: &TestServer, arguments: &[&str], stdin: &str) -> Answer {
+pub(crate) fn propusk(server: &TestServer, arguments: &[&str], stdin: &str) -> Answer {
     let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
     propusk_plain(server, &arguments, stdin)
 }

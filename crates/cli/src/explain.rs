@@ -2,9 +2,11 @@
 
 use crate::failure::Failure;
 use crate::house;
+use crate::language::{self, Lang};
 use crate::output::{Report, lines, table};
 use clap::Args;
 use propusk_domain::records::RefusalRecord;
+use propusk_domain::trace::diagnosis::Language;
 use propusk_domain::{Cause, Refusal};
 use propusk_server::instance::Instance;
 use serde_json::{Value, json};
@@ -12,10 +14,11 @@ use std::path::Path;
 
 const EXAMPLES: &str = "\
 The reference stands on the error page, in the JSON body (error_reference), at the end of error_description and in the log.
-Explanations are in Russian when LC_ALL, LC_MESSAGES or LANG begins with ru.
+Explanations are in Russian with --lang ru, or when LC_ALL, LC_MESSAGES or LANG begins with ru.
 
 Examples:
   propusk explain 7F3K2Q
+  propusk explain 7F3K2Q --lang ru
   propusk explain 7F3K2Q --json
   propusk explain                  (the latest refusals)";
 
@@ -28,12 +31,15 @@ pub(crate) struct Explain {
     /// How many to list
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=100_000))]
     limit: i64,
+    /// The language of the explanations; by default that of the terminal
+    #[arg(long)]
+    lang: Option<Lang>,
 }
 
 impl Explain {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
         let instance = house::open(config)?;
-        let russian = speaks_russian();
+        let russian = language::chosen(self.lang) == Language::Russian;
         match self.reference {
             Some(reference) => one(&instance, &reference, russian),
             None => latest(&instance, self.limit, russian),
@@ -62,10 +68,12 @@ fn one(instance: &Instance, reference: &str, russian: bool) -> Result<Report, Fa
     pairs.extend(refusal.detail.nearest.clone().map(|nearest| (label("nearest", "ближайшее", russian), nearest)));
     pairs.push((label("cause", "причина", russian), refusal.detail.cause.slug().to_owned()));
     let mut human = format!("{}\n{explanation}\n", lines(pairs));
-    if !refusal.detail.fix.is_empty() {
-        human += label("\nWhat mends it:\n", "\nЧто поможет:\n", russian);
-        human.extend(refusal.detail.fix.iter().map(|fix| format!("  {fix}\n")));
+    human += label("\nWhat mends it:\n", "\nЧто поможет:\n", russian);
+    // The refusal's own fixes are more exact, and in English; what can be copied is the same in every language.
+    if russian || refusal.detail.fix.is_empty() {
+        human += &format!("  {}\n", advice(&refusal, russian));
     }
+    human.extend(refusal.detail.fix.iter().filter(|fix| !russian || fix.contains("propusk ")).map(|fix| format!("  {fix}\n")));
     Ok(Report::of(document(&refusal, russian)).human(human))
 }
 
@@ -100,6 +108,7 @@ fn document(refusal: &RefusalRecord, russian: bool) -> Value {
         "cause": detail.cause.slug(),
         "explanation": explanation(refusal, russian),
         "fix": detail.fix,
+        "advice": advice(refusal, russian),
     })
 }
 
@@ -107,14 +116,10 @@ const fn explanation(refusal: &RefusalRecord, russian: bool) -> &'static str {
     if russian { refusal.detail.cause.explanation_ru() } else { refusal.detail.cause.explanation() }
 }
 
-const fn label(english: &'static str, in_russian: &'static str, russian: bool) -> &'static str {
-    if russian { in_russian } else { english }
+const fn advice(refusal: &RefusalRecord, russian: bool) -> &'static str {
+    if russian { refusal.detail.cause.advice_ru() } else { refusal.detail.cause.advice() }
 }
 
-/// What POSIX says about the language of messages: the first of the three that is set and not empty.
-#[allow(clippy::disallowed_methods, reason = "the language of the terminal is no setting of the server")]
-pub(crate) fn speaks_russian() -> bool {
-    let names = ["LC_ALL", "LC_MESSAGES", "LANG"];
-    let first = names.into_iter().filter_map(std::env::var_os).find(|value| !value.is_empty());
-    first.is_some_and(|value| value.to_string_lossy().starts_with("ru"))
+const fn label(english: &'static str, in_russian: &'static str, russian: bool) -> &'static str {
+    if russian { in_russian } else { english }
 }

@@ -18,6 +18,7 @@ mod house;
 mod import;
 mod input;
 mod key;
+mod language;
 mod migrate;
 mod outbox;
 mod output;

@@ -1,10 +1,10 @@
 //! `propusk trace`
 
-use crate::explain::speaks_russian;
 use crate::failure::Failure;
 use crate::house;
+use crate::language::{self, Lang};
 use crate::output::Report;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use propusk_domain::admin::users;
 use propusk_domain::error::printable;
 use propusk_domain::trace::diagnosis::{Diagnosis, Finding, Language};
@@ -52,20 +52,10 @@ pub(crate) struct Trace {
     lang: Option<Lang>,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Lang {
-    En,
-    Ru,
-}
-
 impl Trace {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
         let instance = house::open(config)?;
-        let language = match self.lang {
-            Some(Lang::Ru) => Language::Russian,
-            None if speaks_russian() => Language::Russian,
-            Some(Lang::En) | None => Language::English,
-        };
+        let language = language::chosen(self.lang);
         let sub = self.user.map(|name| subject(&instance, name)).transpose()?;
         let filter = FlowFilter { client_id: self.client, sub, limit: self.last.unwrap_or(WATCHED) };
         if self.last.is_none() {

@@ -7,6 +7,7 @@ pub mod adopted;
 pub mod authorize;
 pub mod backchannel;
 pub mod cause;
+mod cause_advice;
 pub mod chat;
 pub mod client;
 pub mod client_auth;

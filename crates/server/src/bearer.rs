@@ -1,6 +1,7 @@
 //! Access tokens that come back to us: verified against the keys of now, which are read again for an unknown `kid`.
 
 use crate::extract::authorization;
+use crate::lookup::TokenStanding;
 use crate::state::AppState;
 use actix_web::HttpRequest;
 use propusk_domain::access_token::verify;
@@ -33,6 +34,19 @@ async fn adopted(state: &AppState, token: &str, now: UnixTime) -> Result<Option<
     state.read(now, move |cx| Ok(propusk_domain::adopted::access_claims(cx.store, &token, &cx.policy.issuer, cx.now)?)).await
 }
 
+/// What an access token hangs on, while all of it still counts.
+pub(crate) async fn living(state: &AppState, claims: &AccessTokenClaims, now: UnixTime) -> Result<TokenStanding> {
+    let standing = state.standing(claims, now).await?;
+    let judged = Standing {
+        client: standing.client.as_deref().map(|client| &client.client),
+        grant: standing.grant.as_deref(),
+        user: standing.user.as_deref(),
+        denied: state.caches.is_denied(&claims.jti, now),
+    };
+    must_stand(claims, &judged, now)?;
+    Ok(standing)
+}
+
 /// The client that calls an API of this server with a living token of its own that has `scope`; the token comes in the
 /// header alone.
 pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, scope: &str, now: UnixTime) -> Result<String> {
@@ -44,15 +58,8 @@ pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, sco
         return Ok(client_id.to_owned());
     }
     let claims = verified(state, &token, now).await?;
-    let standing = state.standing(&claims, now).await?;
-    let judged = Standing {
-        client: standing.client.as_deref().map(|client| &client.client),
-        grant: standing.grant.as_deref(),
-        user: standing.user.as_deref(),
-        denied: state.caches.is_denied(&claims.jti, now),
-    };
-    must_stand(&claims, &judged, now)?;
-    let allowed = judged.client.map(|client| &client.settings.scopes);
+    let standing = living(state, &claims, now).await?;
+    let allowed = standing.client.as_deref().map(|client| &client.client.settings.scopes);
     service::allow(&claims, allowed, scope)?;
     Ok(claims.client_id)
 }

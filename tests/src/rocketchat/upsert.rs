@@ -139,6 +139,8 @@ pub struct Workspace {
     pub default_channels: Vec<String>,
     /// `Accounts_twoFactorAuthentication_email_available_for_OAuth_users`.
     pub email_second_factor: bool,
+    /// How the `_id` of a new account begins: `u1`, `u2` … are easier to read than random ones, and repeat when a chat is wiped.
+    pub id_prefix: String,
 }
 
 impl Default for Workspace {
@@ -154,6 +156,7 @@ impl Default for Workspace {
             default_roles: vec!["user".into()],
             default_channels: vec!["general".into()],
             email_second_factor: true,
+            id_prefix: "u".into(),
         }
     }
 }
@@ -355,7 +358,7 @@ impl Workspace {
     }
 
     pub(super) fn next_id(&self) -> String {
-        format!("u{}", self.users.len() + 1)
+        format!("{}{}", self.id_prefix, self.users.len() + 1)
     }
 }
 

@@ -8,6 +8,7 @@ mod replay;
 use crate::failure::Failure;
 use crate::house;
 use crate::input;
+use crate::language::{self, Lang};
 use crate::output::{FINDINGS, Report};
 use crate::rocketchat::admin::Admin;
 use browser::Site;
@@ -17,7 +18,8 @@ use propusk_domain::admin::clients;
 use propusk_domain::admin::probe::{self, Probe};
 use propusk_domain::client::{GrantType, RegisteredClient};
 use propusk_domain::rocketchat::lint::{self, Facts, Finding, Severity, Subject};
-use propusk_domain::rocketchat::{parse_dump, settings};
+use propusk_domain::rocketchat::{guide, parse_dump, settings};
+use propusk_domain::trace::diagnosis::Language;
 use propusk_server::instance::Instance;
 use propusk_server::outbound::Outbound;
 use serde_json::{Value, json};
@@ -59,6 +61,9 @@ pub(crate) struct Doctor {
     /// Try with this secret of the client, from standard input, instead of one made for the trial
     #[arg(long)]
     secret_stdin: bool,
+    /// The language of the explanations; by default that of the terminal
+    #[arg(long)]
+    lang: Option<Lang>,
 }
 
 #[derive(Debug, Args)]
@@ -84,6 +89,9 @@ pub(crate) struct ChatDoctor {
     /// Try with this secret of the client, from standard input, instead of one made for the trial
     #[arg(long, conflicts_with = "settings")]
     secret_stdin: bool,
+    /// The language of the explanations; by default that of the terminal
+    #[arg(long)]
+    lang: Option<Lang>,
     #[command(flatten)]
     admin: Admin,
 }
@@ -97,7 +105,7 @@ impl Doctor {
             return Err(Failure::Failed(format!("nobody signs in to {}: it has no redirect URI or may not use authorization_code", client.id())));
         }
         let outbound = Outbound::new(&instance.settings.outbound)?;
-        let mut examination = Examination::default();
+        let mut examination = Examination { russian: language::chosen(self.lang) == Language::Russian, ..Examination::default() };
         let trial = Trial::begin(&instance, &client, secret)?;
         let outcome = trial.relying_party(&outbound, &mut examination);
         trial.end();
@@ -117,7 +125,7 @@ impl ChatDoctor {
         let chat_url = self.chat_url.clone().or_else(|| chat_of(&client));
         let licensed = if self.licensed { Some(true) } else { self.unlicensed.then_some(false) };
         let mut facts = Facts { version: self.chat_version, licensed, chat_url: chat_url.clone(), roles: None };
-        let mut examination = Examination::default();
+        let mut examination = Examination { russian: language::chosen(self.lang) == Language::Russian, ..Examination::default() };
         if let Some(file) = &self.settings {
             let dump = read_dump(file)?;
             let subject = Subject { dump: &dump, client: &client, issuer: &instance.settings.issuer, facts: &facts };
@@ -154,6 +162,7 @@ impl ChatDoctor {
 pub(crate) struct Examination {
     done: Vec<(&'static str, String)>,
     findings: Vec<Finding>,
+    russian: bool,
 }
 
 impl Examination {
@@ -215,6 +224,9 @@ impl Examination {
 
     fn report(mut self, instance: &Instance, client: &RegisteredClient, chat_url: Option<&str>) -> Report {
         lint::sort(&mut self.findings);
+        if self.russian {
+            self.findings.iter_mut().for_each(translate);
+        }
         let steps: Vec<Value> = self.done.iter().map(|(step, verdict)| json!({ "step": step, "verdict": verdict })).collect();
         let answer = json!({
             "issuer": instance.settings.issuer,
@@ -247,6 +259,18 @@ impl Examination {
             text += "\nNothing is wrong.\n";
         }
         text
+    }
+}
+
+/// The explanation in Russian, and the way out unless it is a command, which is the same in every language.
+fn translate(finding: &mut Finding) {
+    let Some(entry) = guide::entry(finding.slug) else { return };
+    entry.explanation(Language::Russian).clone_into(&mut finding.explanation);
+    if !finding.fix.starts_with("propusk ") {
+        finding.fix = match (&finding.setting, &finding.expected) {
+            (Some(setting), Some(expected)) => format!("задайте {setting}: {}", crate::output::short(expected)),
+            _ => entry.fix(Language::Russian).to_owned(),
+        };
     }
 }
 

@@ -44,6 +44,7 @@ pub struct Finding {
 impl Finding {
     /// A finding without a setting.
     pub fn new(slug: &'static str, severity: Severity, explanation: impl Into<String>, fix: impl Into<String>) -> Self {
+        debug_assert!(super::guide::entry(slug).is_some(), "the guide lacks {slug}");
         Self { slug, severity, setting: None, found: None, expected: None, explanation: explanation.into(), fix: fix.into() }
     }
 

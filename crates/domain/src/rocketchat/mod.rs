@@ -3,6 +3,7 @@
 
 pub mod catalogue;
 pub mod forecast;
+pub mod guide;
 pub mod lint;
 mod lint_client;
 mod lint_provider;

@@ -78,14 +78,14 @@ findings! {
     Declined = "declined" {
         "The person cancelled on the sign-in page or declined on the consent page." /
         "Человек отменил вход или отказал приложению в доступе.";
-        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party on)." /
-        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party on)."
+        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party)." /
+        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party)."
     }
     ConsentAbandoned = "consent_abandoned" {
         "The person signed in but did not answer the consent page." /
         "Человек вошёл, но не ответил на странице согласия.";
-        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party on)." /
-        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party on)."
+        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party)." /
+        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party)."
     }
     Loop = "loop" {
         "The same person comes back within seconds: a script signs in automatically, the application's callback does not keep the code, or a cookie is blocked." /

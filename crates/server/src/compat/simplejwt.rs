@@ -2,7 +2,7 @@
 //! djangorestframework-simplejwt. A person's password passes through whoever calls this, so it is for one first-party client
 //! alone, throttled like the sign-in page.
 
-use crate::bearer::verified;
+use crate::bearer::{living, verified};
 use crate::extract::address::client_address;
 use crate::password::check;
 use crate::state::AppState;
@@ -10,7 +10,6 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::access_token::{Standing, must_stand};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::token::direct;
 use propusk_domain::{Cause, Error, Refusal, Result, UnixTime};
@@ -80,14 +79,7 @@ pub(super) async fn verify(state: Data<AppState>, request: HttpRequest, payload:
         let client = client(&state, now).await?;
         match verified(&state, &token, now).await {
             Ok(claims) => {
-                let standing = state.standing(&claims, now).await?;
-                let judged = Standing {
-                    client: standing.client.as_deref().map(|client| &client.client),
-                    grant: standing.grant.as_deref(),
-                    user: standing.user.as_deref(),
-                    denied: state.caches.is_denied(&claims.jti, now),
-                };
-                must_stand(&claims, &judged, now)?;
+                living(&state, &claims, now).await?;
             }
             Err(Error::Refused(refusal)) if refusal.detail.cause != Cause::TokenMalformed => return Err(Told::Failed(Error::Refused(refusal))),
             Err(Error::Refused(_)) => drop(state.read(now, move |cx| direct::refresh(cx, &client, &token)).await?),

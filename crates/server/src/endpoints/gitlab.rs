@@ -2,13 +2,12 @@
 //! provider reads it, with the token in the query string, where its Custom OAuth is locked.
 
 use super::fresh_json;
-use crate::bearer::{in_two_places, verified};
+use crate::bearer::{in_two_places, living, verified};
 use crate::extract::authorization;
 use crate::extract::form::query;
 use crate::state::AppState;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::access_token::{Standing, must_stand};
 use propusk_domain::chat::{self, verified_email};
 use propusk_domain::{Cause, Refusal, Result, UnixTime};
 use propusk_protocol::ErrorCode;
@@ -32,14 +31,7 @@ async fn run(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<V
     let missing = || Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing);
     let (token, _) = found.ok_or_else(|| missing().expected("access_token, or Authorization: Bearer").received("none"))?;
     let claims = verified(state, &token, now).await?;
-    let standing = state.standing(&claims, now).await?;
-    let judged = Standing {
-        client: standing.client.as_deref().map(|client| &client.client),
-        grant: standing.grant.as_deref(),
-        user: standing.user.as_deref(),
-        denied: state.caches.is_denied(&claims.jti, now),
-    };
-    must_stand(&claims, &judged, now)?;
+    let standing = living(state, &claims, now).await?;
     let permitted = standing.client.as_deref().is_some_and(|client| client.client.settings.gitlab_facade) && claims.scope.contains(SCOPE);
     let Some(user) = standing.user.clone().filter(|_| permitted) else {
         return Err(Refusal::new(ErrorCode::InsufficientScope, "The access token may not be shown here", Cause::ScopeNotAllowed)

@@ -1,12 +1,11 @@
 //! `POST /oauth/introspect` (RFC 7662).
 
 use super::{authenticated, fresh_json};
-use crate::bearer::{personal, verified};
+use crate::bearer::{living, personal, verified};
 use crate::extract::form::Form;
 use crate::state::AppState;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::access_token::{Standing, must_stand};
 use propusk_domain::client::Client;
 use propusk_domain::{Error, Result, UnixTime, introspect, personal_token};
 use propusk_protocol::{AccessTokenClaims, IntrospectionRequest, IntrospectionResponse};
@@ -41,17 +40,14 @@ async fn run(state: &AppState, request: &HttpRequest, form: Form, now: UnixTime)
 }
 
 async fn access_token(state: &AppState, asking: &Client, claims: &AccessTokenClaims, now: UnixTime) -> Result<IntrospectionResponse> {
-    let standing = state.standing(claims, now).await?;
-    let judged = Standing {
-        client: standing.client.as_deref().map(|client| &client.client),
-        grant: standing.grant.as_deref(),
-        user: standing.user.as_deref(),
-        denied: state.caches.is_denied(&claims.jti, now),
+    let standing = match living(state, claims, now).await {
+        Ok(standing) if introspect::may_see(asking, &claims.client_id) => standing,
+        Ok(_) | Err(Error::Refused(_)) => return Ok(IntrospectionResponse::inactive()),
+        Err(fault) => return Err(fault),
     };
-    let dead = must_stand(claims, &judged, now).is_err() || !introspect::may_see(asking, &claims.client_id);
     Ok(match standing.client {
-        Some(owner) if !dead => introspect::access_token(claims, standing.user.as_deref(), &owner),
-        _ => IntrospectionResponse::inactive(),
+        Some(owner) => introspect::access_token(claims, standing.user.as_deref(), &owner),
+        None => IntrospectionResponse::inactive(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! `GET` and `POST /oauth/userinfo`, `/oauth/userinfo/{client_id}` and `/me` (OIDC Core §5.3).
 
 use super::fresh_json;
-use crate::bearer::{in_two_places, missing, personal, verified};
+use crate::bearer::{in_two_places, living, missing, personal, verified};
 use crate::extract::authorization;
 use crate::extract::form::{Form, query};
 use crate::state::AppState;
@@ -9,7 +9,7 @@ use crate::trace;
 use actix_web::http::Method;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use propusk_domain::access_token::{Standing, grant_id, must_stand};
+use propusk_domain::access_token::grant_id;
 use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, personal_token, userinfo};
 use propusk_protocol::userinfo::bearer_token;
 use propusk_protocol::{AccessTokenClaims, ErrorCode, TokenSource};
@@ -103,15 +103,8 @@ async fn judged(
     audience: Audience<'_>,
     now: UnixTime,
 ) -> Result<Map<String, Value>> {
-    let standing = state.standing(claims, now).await?;
+    let standing = living(state, claims, now).await?;
     let client = standing.client.as_deref();
-    let judged = Standing {
-        client: client.map(|client| &client.client),
-        grant: standing.grant.as_deref(),
-        user: standing.user.as_deref(),
-        denied: state.caches.is_denied(&claims.jti, now),
-    };
-    must_stand(claims, &judged, now)?;
     let client = client.ok_or_else(missing)?;
     let named = if let Audience::Client(named) = audience { Some(named) } else { None };
     userinfo::allow(client, &claims.scope, source, named)?;

@@ -6,7 +6,7 @@ use super::home::person;
 use super::step::{self, BrowserCookie};
 use super::view::Page;
 use super::{CONTENT_SECURITY_POLICY, common, error, locale, own_url, see_other};
-use crate::bearer::verified;
+use crate::bearer::{living, verified};
 use crate::endpoints::rocketchat::{chat_origin, chat_url};
 use crate::extract::authorization;
 use crate::extract::form::query;
@@ -19,7 +19,6 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
-use propusk_domain::access_token::{Standing, must_stand};
 use propusk_domain::chat::{Map, room_of};
 use propusk_domain::flow::Flow;
 use propusk_domain::user::User;
@@ -80,14 +79,7 @@ async fn for_program(state: &AppState, request: &HttpRequest, now: UnixTime) -> 
     let found = bearer_token(authorization(request, Cause::TokenInTwoPlaces)?, None, None)?;
     let (token, _) = found.ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing))?;
     let claims = verified(state, &token, now).await?;
-    let standing = state.standing(&claims, now).await?;
-    let judged = Standing {
-        client: standing.client.as_deref().map(|client| &client.client),
-        grant: standing.grant.as_deref(),
-        user: standing.user.as_deref(),
-        denied: state.caches.is_denied(&claims.jti, now),
-    };
-    must_stand(&claims, &judged, now)?;
+    let standing = living(state, &claims, now).await?;
     let permitted = standing.client.as_deref().is_some_and(|client| client.client.settings.scopes.contains(SCOPE)) && claims.scope.contains(SCOPE);
     let user = standing.user.as_deref().filter(|_| permitted).cloned();
     let Some(user) = user else {

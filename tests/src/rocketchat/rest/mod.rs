@@ -22,11 +22,13 @@
 //! * [`Fault`] and [`State::fault`] spoil the next requests; [`ChatServer::stop`] and [`ChatServer::resume`] are a restart: the port is closed
 //!   meanwhile, and the state stays.
 //! * [`State::changes`] counts what changed something, for tests of idempotence.
+//! * Outside `/api/` there are pages for a browser: `/home`, `/channel/NAME`, the button `/oauth/besedka`, iframe authentication.
 //! * A guard of [`ChatServer::state`] must not be held while the code under test talks to the chat.
 
 pub mod answer;
 mod catalogue;
 pub mod faults;
+mod front;
 pub mod http;
 mod login;
 mod provider;

@@ -5,10 +5,13 @@ use serde_json::json;
 use super::answer::{Answer, Handled};
 use super::http::{Incoming, Outcome};
 use super::state::{Call, State};
-use super::{login, roles, rooms, settings, users};
+use super::{front, login, roles, rooms, settings, users};
 
 /// Handles a request with whatever fault is due, and writes it into the list of calls.
 pub(super) fn handle(state: &mut State, request: &Incoming) -> Outcome {
+    if !request.path.starts_with("/api/") {
+        return Outcome::Answer(front::handle(state, request));
+    }
     let endpoint = request.path.strip_prefix("/api/v1/").unwrap_or(&request.path).to_owned();
     let due = state.faults.iter_mut().find(|rule| rule.left > 0 && endpoint.starts_with(&rule.endpoint));
     let fault = due.map(|rule| {

@@ -1,0 +1,7 @@
+from django.apps import AppConfig
+
+
+class Community(AppConfig):
+    """The community's site."""
+
+    name = "community"
