@@ -117,6 +117,12 @@ class Visitor {
   }
 }
 
+/** Waits for an element and for the whole page around it: its styles and pictures, and the cursor where the page puts it. */
+export async function appears(page, selector) {
+  await page.waitForSelector(selector);
+  await page.waitForLoadState();
+}
+
 /** Fills in the form and sends it. */
 export async function signIn(page, who) {
   await page.fill('#username', who.username);

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { inBrowser, signIn } from '../browser.mjs';
+import { appears, inBrowser, signIn } from '../browser.mjs';
 import { house, person } from '../house.mjs';
 
 test('a password is changed without scripts, and the old one is worth nothing', async () => {
@@ -21,7 +21,7 @@ test('a password is changed without scripts, and the old one is worth nothing', 
     await page.waitForURL(/logged-out/);
     await page.goto(`${house.issuer}/account`);
     await signIn(page, who);
-    await page.waitForSelector('#login-notice');
+    await appears(page, '#login-notice');
     await signIn(page, { ...who, password: 'four unrelated words' });
     await page.waitForURL(`${house.issuer}/account`);
   });

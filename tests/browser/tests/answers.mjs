@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, atCallback, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, person, redeem } from '../house.mjs';
 
 test('form_post brings code, state and iss by POST, without a click', async () => {
@@ -46,7 +46,7 @@ for (const mode of ['query', 'form_post']) {
       await page.goto(authorizeUrl('hopper', { response_mode: mode }));
       await signIn(page, who);
       await page.waitForURL(`${house.elsewhere}/landing`);
-      await page.waitForSelector('#elsewhere');
+      await appears(page, '#elsewhere');
       assert.equal((await redeem('hopper', visitor.arrival('hopper').parameters.code)).status, 200);
     });
   });
@@ -68,10 +68,10 @@ test('a popup keeps its opener through the sign-in and the consent', async () =>
   await inBrowser({}, async (visitor, page) => {
     await page.goto(`${house.site}/open?to=${encodeURIComponent(authorizeUrl('popup', { state: 'heard', prompt: 'consent' }))}`);
     const [popup] = await Promise.all([page.waitForEvent('popup'), page.click('#open')]);
-    await popup.waitForSelector('#username');
+    await appears(popup, '#username');
     assert.equal(await page.evaluate(() => window.popup.closed), false);
     await signIn(popup, who);
-    await popup.waitForSelector('#consent-allow');
+    await appears(popup, '#consent-allow');
     assert.equal(await page.evaluate(() => window.popup.closed), false);
     await Promise.all([popup.waitForEvent('close'), popup.click('#consent-allow')]);
     await page.waitForFunction(() => document.getElementById('heard').textContent === 'heard');

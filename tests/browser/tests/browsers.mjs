@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, atCallback, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, person, redeem } from '../house.mjs';
 
 test('two tabs at once sign in, each to where it began', async () => {
@@ -64,7 +64,7 @@ test('the form is accepted after a redirect from another site', async () => {
     await page.evaluate((to) => {
       location.href = to;
     }, `${house.site}/go?to=${encodeURIComponent(authorizeUrl('site'))}`);
-    await page.waitForSelector('#username');
+    await appears(page, '#username');
     await signIn(page, who);
     await atCallback(page, 'site');
     assert.equal((await redeem('site', visitor.arrival('site').parameters.code)).status, 200);
@@ -95,7 +95,7 @@ test('a form of another site signs nobody in', async () => {
     login.search = new URLSearchParams({ flow: await page.getAttribute('input[name=flow]', 'value'), username: who.username, password: who.password });
     await page.goto(`${house.site}/send?to=${encodeURIComponent(login)}`);
     await page.click('#send');
-    await page.waitForSelector('#login-notice[role=status]');
+    await appears(page, '#login-notice[role=status]');
     assert.equal(await visitor.cookie('propusk_session'), undefined);
     assert.equal(await page.inputValue('#username'), '');
   });
@@ -121,7 +121,7 @@ test('a browser that keeps no cookies is told so', async () => {
     for (let attempt = 0; attempt < 2; attempt += 1) {
       await visitor.context.clearCookies();
       await signIn(page, who);
-      await page.waitForSelector('#login-notice');
+      await appears(page, '#login-notice');
     }
     assert.match(await words(page, '#login-notice[role=alert]'), /does not keep cookies/);
   });
@@ -166,7 +166,7 @@ test('everything works without scripts', async () => {
     visitor.expect(403);
     await page.goto(authorizeUrl('calendar'));
     await signIn(page, { ...who, password: 'wrong' });
-    await page.waitForSelector('#login-notice[role=alert]');
+    await appears(page, '#login-notice[role=alert]');
     await signIn(page, who);
     await page.click('#consent-allow');
     await atCallback(page, 'calendar');
@@ -177,7 +177,7 @@ test('everything works without scripts', async () => {
     assert.equal(visitor.arrival('calendar').method, 'POST');
     await page.goto(`${house.issuer}/logout`);
     await page.click('#logout-confirm');
-    await page.waitForSelector('#logged-out');
+    await appears(page, '#logged-out');
   });
 });
 
@@ -191,7 +191,7 @@ test('the keyboard alone signs in and consents', async () => {
     assert.equal(await focused(page), 'password');
     await page.keyboard.type(who.password);
     await page.keyboard.press('Enter');
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
     await tabTo(page, 'consent-allow');
     await page.keyboard.press('Enter');
     await atCallback(page, 'calendar');
@@ -205,14 +205,14 @@ test('the keyboard alone cancels, declines, signs out, and changes the language'
     await page.goto(authorizeUrl('calendar'));
     await tabTo(page, 'language-switch');
     await page.keyboard.press('Enter');
-    await page.waitForSelector('html[lang=ru]');
+    await appears(page, 'html[lang=ru]');
     await tabTo(page, 'login-cancel');
     await page.keyboard.press('Enter');
     await atCallback(page, 'calendar');
     assert.equal(visitor.arrival('calendar').parameters.error, 'access_denied');
     await page.goto(authorizeUrl('calendar'));
     await signIn(page, who);
-    await page.waitForSelector('#consent-deny');
+    await appears(page, '#consent-deny');
     await tabTo(page, 'consent-deny');
     await page.keyboard.press('Space');
     await atCallback(page, 'calendar');
@@ -220,7 +220,7 @@ test('the keyboard alone cancels, declines, signs out, and changes the language'
     await page.goto(`${house.issuer}/logout`);
     await tabTo(page, 'logout-confirm');
     await page.keyboard.press('Enter');
-    await page.waitForSelector('#logged-out');
+    await appears(page, '#logged-out');
   });
 });
 
@@ -228,7 +228,7 @@ function focused(page) {
   return page.evaluate(() => document.activeElement.id);
 }
 
-// Presses Tab on the whole page until `id` has the focus; everything that is passed must show that it has it.
+// Presses Tab until `id` has the focus; everything that is passed must show that it has it.
 async function tabTo(page, id) {
   await page.waitForLoadState();
   for (let presses = 0; presses < 12; presses += 1) {

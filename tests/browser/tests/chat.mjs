@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { artifact, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, artifact, inBrowser, signIn, words } from '../browser.mjs';
 import { house, names, person } from '../house.mjs';
 
 const expected = {
@@ -47,11 +47,11 @@ test('modern: cancelling leads back to the login page of the chat', () =>
     await page.goto(house.chat);
     await page.click('#redirect');
     await page.click('#login-cancel');
-    await page.waitForSelector('#back-at-login');
+    await appears(page, '#back-at-login');
   }));
 
 async function arrived(page, who, roles, groups) {
-  await page.waitForSelector('#who');
+  await appears(page, '#who');
   assert.equal(await words(page, '#who'), who.username);
   assert.equal(await words(page, '#name'), who.name);
   assert.equal(await words(page, '#email'), `${who.username}@example.org`);

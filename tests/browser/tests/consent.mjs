@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, atCallback, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, names, person, redeem } from '../house.mjs';
 
 test('allowing gives the code and is remembered for these scopes', async () => {
@@ -21,7 +21,7 @@ test('allowing gives the code and is remembered for these scopes', async () => {
     await atCallback(page, 'calendar');
     assert.equal(visitor.arrival('calendar').parameters.state, 'remembered');
     await page.goto(authorizeUrl('calendar', { scope: 'openid profile email' }));
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
     assert.ok((await words(page, '.scopes')).includes('see your e-mail address'));
   });
 });
@@ -37,7 +37,7 @@ test('declining tells the client and is asked again the next time', async () => 
     assert.equal(parameters.error, 'access_denied');
     assert.equal(parameters.state, 'state-calendar');
     await page.goto(authorizeUrl('calendar'));
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
   });
 });
 
@@ -62,7 +62,7 @@ test('somebody else can take over at the consent page', async () => {
     await signIn(page, first);
     await page.click('#consent-other-account');
     await signIn(page, second);
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
     assert.ok((await words(page, '.stub')).includes('Second Person'));
     await page.click('#consent-allow');
     await atCallback(page, 'calendar');
@@ -77,7 +77,7 @@ test('the language switch of the consent page keeps the question', async () => {
   await inBrowser({}, async (visitor, page) => {
     await page.goto(authorizeUrl('calendar'));
     await signIn(page, who);
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
     await page.click('#language-switch');
     assert.equal(await words(page, '#consent-allow'), 'Разрешить');
     await page.click('#consent-allow');

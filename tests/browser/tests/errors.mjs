@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, words } from '../browser.mjs';
+import { appears, atCallback, inBrowser, words } from '../browser.mjs';
 import { authorizeUrl, house, propusk } from '../house.mjs';
 
 const refused = [
@@ -39,7 +39,7 @@ test('a damaged flow gets a page that says where to begin', () =>
     await page.goto(`${house.issuer}/login?flow=damaged`);
     assert.equal(await words(page, '#error-page h1'), 'Этот вход нельзя продолжить');
     await page.click('#error-home');
-    await page.waitForSelector('#home');
+    await appears(page, '#home');
   }));
 
 test('an error of a proven client goes to the client', () =>

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, atCallback, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, person, redeem } from '../house.mjs';
 
 test('without a hint one question comes first, then the way back to the client', async () => {
@@ -14,11 +14,11 @@ test('without a hint one question comes first, then the way back to the client',
     assert.ok((await words(page, '.stub')).includes('Анна Петрова'));
     assert.notEqual(await visitor.cookie('propusk_session'), undefined);
     await page.click('#logout-confirm');
-    await page.waitForSelector('#bye');
+    await appears(page, '#bye');
     assert.equal(await words(page, '#bye'), 'Bye ?state=left');
     assert.equal(await visitor.cookie('propusk_session'), undefined);
     await page.goto(authorizeUrl('site'));
-    await page.waitForSelector('#login-submit');
+    await appears(page, '#login-submit');
   });
 });
 
@@ -28,7 +28,7 @@ test('whoever stays is still signed in', async () => {
     await arrive(visitor, page, who);
     await page.goto(logoutUrl({ client_id: 'site', post_logout_redirect_uri: `${house.site}/site/bye` }));
     await page.click('#logout-cancel');
-    await page.waitForSelector('#home');
+    await appears(page, '#home');
     await page.goto(authorizeUrl('site'));
     await atCallback(page, 'site');
     visitor.arrival('site');
@@ -40,7 +40,7 @@ test('with the hint of this session nothing is asked', async () => {
   await inBrowser({}, async (visitor, page) => {
     const tokens = await arrive(visitor, page, who);
     await page.goto(logoutUrl({ id_token_hint: tokens.id_token, post_logout_redirect_uri: `${house.site}/site/bye` }));
-    await page.waitForSelector('#bye');
+    await appears(page, '#bye');
     assert.equal(await visitor.cookie('propusk_session'), undefined);
   });
 });
@@ -54,7 +54,7 @@ test('with the hint of another person the question comes', async () => {
   await inBrowser({}, async (visitor, page) => {
     await arrive(visitor, page, who);
     await page.goto(logoutUrl({ id_token_hint: hint, post_logout_redirect_uri: `${house.site}/site/bye` }));
-    await page.waitForSelector('#logout-confirm');
+    await appears(page, '#logout-confirm');
     assert.notEqual(await visitor.cookie('propusk_session'), undefined);
   });
 });
@@ -65,11 +65,11 @@ test('an address that nobody registered is never followed', async () => {
     await arrive(visitor, page, who);
     await page.goto(logoutUrl({ client_id: 'site', post_logout_redirect_uri: `${house.elsewhere}/bye` }));
     await page.click('#logout-confirm');
-    await page.waitForSelector('#logged-out');
+    await appears(page, '#logged-out');
     assert.equal(page.url(), `${house.issuer}/logged-out`);
     assert.equal(await words(page, 'h1'), 'You are signed out');
     await page.click('main a');
-    await page.waitForSelector('#login-submit');
+    await appears(page, '#login-submit');
   });
 });
 
@@ -79,11 +79,11 @@ test('the home page leads in and out', async () => {
     await page.goto(`${house.issuer}/`);
     await page.click('#home-sign-in');
     await signIn(page, who);
-    await page.waitForSelector('#home-sign-out');
+    await appears(page, '#home-sign-out');
     assert.ok((await words(page, '.stub')).includes('Борис'));
     await page.click('#home-sign-out');
     await page.click('#logout-confirm');
-    await page.waitForSelector('#logged-out');
+    await appears(page, '#logged-out');
     assert.equal(await words(page, 'h1'), 'Вы вышли');
   });
 });

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
-import { artifact, guess, inBrowser, signIn } from '../browser.mjs';
+import { appears, artifact, guess, inBrowser, signIn } from '../browser.mjs';
 import { authorizeUrl, house, names, person } from '../house.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core').source;
@@ -23,13 +23,13 @@ const pages = {
   'login-error': async (page, who) => {
     await page.goto(authorizeUrl('site'));
     await signIn(page, { ...who, password: 'wrong' });
-    await page.waitForSelector('#login-notice');
+    await appears(page, '#login-notice');
   },
   'login-restarted': async (page, who) => {
     await page.goto(authorizeUrl('site'));
     await page.context().clearCookies();
     await signIn(page, who);
-    await page.waitForSelector('#login-notice');
+    await appears(page, '#login-notice');
   },
   'login-throttled': async (page, who) => {
     await page.goto(authorizeUrl('site'));
@@ -38,12 +38,12 @@ const pages = {
   consent: async (page, who) => {
     await page.goto(authorizeUrl('calendar', { scope: 'openid profile email roles groups offline_access' }));
     await signIn(page, who);
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
   },
   home: async (page, who) => {
     await page.goto(`${house.issuer}/login`);
     await signIn(page, who);
-    await page.waitForSelector('#home-sign-out');
+    await appears(page, '#home-sign-out');
   },
   'home-nobody': (page) => page.goto(`${house.issuer}/`),
   account: async (page, who) => {
@@ -51,20 +51,20 @@ const pages = {
     await signIn(page, who);
     await page.click('#consent-allow');
     await page.goto(`${house.issuer}/account`);
-    await page.waitForSelector('#account-withdraw-1');
+    await appears(page, '#account-withdraw-1');
   },
   'account-token': async (page, who) => {
     await pages.account(page, who);
     await page.fill('#account-token-name', 'backup');
     await page.click('#account-token-create');
-    await page.waitForSelector('#account-token');
+    await appears(page, '#account-token');
   },
   'account-error': async (page, who) => {
     await pages.account(page, who);
     await page.fill('#account-old-password', who.password);
     await page.fill('#account-new-password', 'password');
     await page.click('#account-change-password');
-    await page.waitForSelector('#account-notice');
+    await appears(page, '#account-notice');
   },
   logout: async (page, who) => {
     await pages.home(page, who);
@@ -94,7 +94,7 @@ for (const [language, locale] of [['ru', 'ru-RU'], ['en', 'en-US']]) {
     await inBrowser({ locale, javaScriptEnabled: false }, async (visitor, page) => {
       await page.goto(authorizeUrl('site', { response_mode: 'form_post' }));
       await signIn(page, who);
-      await page.waitForSelector('#form-post-submit');
+      await appears(page, '#form-post-submit');
       await page.screenshot({ path: artifact(`form-post-${language}`) });
       html = await page.content();
     });
@@ -116,7 +116,7 @@ test('long names do not break the pages', async () => {
     await page.goto(authorizeUrl('calendar', { login_hint: 'x'.repeat(200) }));
     await whole(page, 'login-long');
     await signIn(page, who);
-    await page.waitForSelector('#consent-allow');
+    await appears(page, '#consent-allow');
     for (const size of [...sizes, ...tight]) {
       await page.setViewportSize(size);
       await whole(page, `consent-long-${size.width}`);
@@ -173,6 +173,7 @@ async function inspect(page, name, language) {
 }
 
 async function whole(page, where) {
+  await page.waitForLoadState();
   const [wide, room] = await page.evaluate(() => [document.documentElement.scrollWidth, document.documentElement.clientWidth]);
   assert.ok(wide <= room, `${where}: ${wide} px in ${room} px`);
   const broken = await page.evaluate(() => [...document.images].filter((image) => !image.complete || image.naturalWidth === 0).map((image) => image.src));
