@@ -11,7 +11,7 @@ use propusk_tests::smtp::{MailServer, wait_until};
 propusk_tests::on_each_backend![
     a_forgotten_password_is_replaced_by_mail_and_the_sign_in_goes_on,
     the_answer_is_the_same_for_people_who_do_not_exist,
-    a_mail_waits_for_the_mail_server_and_for_another_process,
+    a_mail_waits_for_the_mail_server,
 ];
 
 const NEW: &str = "four unrelated words";
@@ -85,7 +85,7 @@ fn the_answer_is_the_same_for_people_who_do_not_exist(backend: Backend) {
     assert_eq!(server.audit("password_mail_sent")[0].sub.as_deref(), Some(anna.user.sub.as_str()));
 }
 
-fn a_mail_waits_for_the_mail_server_and_for_another_process(backend: Backend) {
+fn a_mail_waits_for_the_mail_server(backend: Backend) {
     let mail = MailServer::start();
     mail.refuse(Some("451 later"));
     let server = with_mail(backend, &mail, &[]);

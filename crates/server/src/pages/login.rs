@@ -117,12 +117,13 @@ async fn render(state: &AppState, request: &HttpRequest, params: Option<&Params>
         None => None,
     };
     let language = locale(state, request, params, wanted.map(|wanted| wanted.ui_locales.as_slice()).unwrap_or_default(), None);
+    let forgot_href = state.settings.smtp.is_set().then(|| own_url(state, "/forgot-password", &[("flow", shown.sealed)]));
     let view = Login {
         page: Page { reference: shown.reference.clone(), ..common(state, language, "/login", &[("flow", shown.sealed)]) },
         flow: shown.sealed,
         client_name: client.as_ref().map(|client| client.client.name.as_str()),
         username: shown.username,
-        forgot_href: state.settings.smtp.is_set().then(|| own_url(state, "/forgot-password", &[("flow", shown.sealed)])),
+        forgot_href: forgot_href.as_deref(),
         notice: shown.notice,
     };
     html(shown.status, &view)

@@ -60,7 +60,7 @@ pub struct Login<'a> {
     /// What the name field holds already (`login_hint`, or what was typed before).
     pub username: &'a str,
     /// Where a forgotten password is replaced; `None` when no mail can be sent.
-    pub forgot_href: Option<String>,
+    pub forgot_href: Option<&'a str>,
     /// What the person should know before trying (again).
     pub notice: Option<LoginNotice>,
 }
@@ -373,9 +373,8 @@ mod tests {
     fn every_page(locale: Locale, text: &str) -> Vec<(&'static str, String)> {
         let brand = Brand::new(Some(text), None, None).unwrap();
         let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()), reference: None };
-        let login = |notice| {
-            Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text.to_owned()), notice }.render().unwrap()
-        };
+        let login =
+            |notice| Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), notice }.render().unwrap();
         let person = Person { name: Some(text), username: text };
         let mut pages = vec![
             ("login", login(None)),

@@ -45,6 +45,8 @@ impl SmtpSettings {
     pub(super) fn read(section: &mut Section) -> Self {
         let expected = "an address like smtps://user@mail.example.org:465 or smtp://mail.example.org:587, without a password";
         let given = section.has("url");
+        // A file that cannot be read is a problem of its own.
+        let has_password = section.has("password") || section.has("password_file");
         let server = section.parsed("url", expected, server);
         let expected = "a sender like noreply@example.org or Besedka <noreply@example.org>";
         let from = section.parsed("from", expected, |text| text.parse::<Mailbox>().ok().map(|_| text.to_owned()));
@@ -54,7 +56,7 @@ impl SmtpSettings {
             section.problem("from", "is missing: mails need a sender".to_owned());
         }
         let user = settings.server.as_ref().and_then(|server| server.user.as_ref());
-        if given && user.is_some() != settings.password.is_some() {
+        if given && settings.server.is_some() && user.is_some() != has_password {
             section.problem("password_file", "the user in `smtp.url` and the password belong together".to_owned());
         }
         let is_clear = settings.server.as_ref().is_some_and(|server| !server.implicit_tls) && !settings.starttls;
