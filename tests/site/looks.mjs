@@ -51,6 +51,7 @@ async function shown(page, path, name) {
 }
 
 async function judged(page, name) {
+  await page.waitForLoadState();
   await page.screenshot({ path: artifact(name), fullPage: true });
   const overflow = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
   assert.ok(overflow <= 0, `${name} is ${overflow} px too wide`);
