@@ -62,7 +62,7 @@ class Visitor {
     context.on('page', (page) => this.#watch(page));
     context.on('request', (request) => this.#judgeRequest(request));
     context.on('response', (response) => this.#judgeResponse(response));
-    context.on('requestfailed', (request) => this.problems.push(`failed: ${request.method()} ${request.url()} ${request.failure()?.errorText}`));
+    context.on('requestfailed', (request) => this.#judgeFailure(request));
   }
 
   /** A new tab. */
@@ -105,6 +105,13 @@ class Visitor {
     if (request.isNavigationRequest() || request.url().startsWith('data:')) return;
     const from = new URL(request.frame().url()).origin;
     if (from === house.issuer && origin !== house.issuer) this.problems.push(`a page of ours loads ${request.url()}`);
+  }
+
+  #judgeFailure(request) {
+    const reason = request.failure()?.errorText;
+    // A browser that leaves a page drops what that page still loaded: a picture is nobody's fault then, a page itself would be.
+    if (reason === 'net::ERR_ABORTED' && !request.isNavigationRequest()) return;
+    this.problems.push(`failed: ${request.method()} ${request.url()} ${reason}`);
   }
 
   #judgeResponse(response) {

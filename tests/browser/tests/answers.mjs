@@ -24,6 +24,7 @@ test('the page of form_post speaks the language that the client asked for', asyn
   await inBrowser({ javaScriptEnabled: false, locale: 'en-US' }, async (visitor, page) => {
     await page.goto(authorizeUrl('site', { response_mode: 'form_post', ui_locales: 'ru' }));
     await signIn(page, who);
+    await appears(page, '#form-post-submit');
     assert.equal(await words(page, '#form-post-submit'), 'Продолжить');
     await page.goto(authorizeUrl('site', { response_mode: 'form_post', ui_locales: 'ru', prompt: 'login none' }));
     assert.equal(await words(page, '#form-post-submit'), 'Продолжить');
