@@ -35,6 +35,7 @@ mod rocketchat;
 mod rocketchat_oracle;
 mod rocketchat_tools;
 mod store;
+mod token_verb;
 mod tokens;
 mod trace;
 mod users_api;
