@@ -37,5 +37,6 @@ mod rocketchat_tools;
 mod store;
 mod token_verb;
 mod tokens;
+mod tokens_api;
 mod trace;
 mod users_api;

@@ -67,7 +67,11 @@ fn a_token_made_by_the_operator_works_until_it_is_revoked(backend: Backend) {
     without.as_object_mut().unwrap().remove("token");
     assert_eq!(listed.json(), json!([without]));
     let table = human(&server, &["token", "list"]);
-    assert!(table.code == 0 && table.stdout.contains("anna") && table.stdout.contains("backup script") && table.stdout.contains(id), "{}", table.stdout);
+    assert!(
+        table.code == 0 && table.stdout.contains("anna") && table.stdout.contains("backup script") && table.stdout.contains(id),
+        "{}",
+        table.stdout
+    );
     assert!(!table.stdout.contains(token));
 
     // Dead within a second of the revocation, though another process revoked it.
