@@ -1,5 +1,6 @@
 //! The connector: the chat's accounts follow the people, in every edition and through every fault of the chat.
 
+mod crash;
 mod faults;
 mod no_button;
 mod reconcile;
