@@ -2,6 +2,7 @@
 
 mod crash;
 mod faults;
+mod first_sign_in;
 mod no_button;
 mod reconcile;
 mod role_maps;

@@ -5,7 +5,7 @@ use super::agree::{Agreed, Change, Found, agree, find};
 use super::connection::Connection;
 use super::courier::{deactivated, finished, remember};
 use super::rest::RestError;
-use super::workspace::Workspace;
+use super::workspace::{Account, Workspace};
 use crate::instance::Instance;
 use crate::outbound::Outbound;
 use propusk_crypto::random::token;
@@ -242,6 +242,7 @@ impl Run<'_> {
             return Ok(Err(error.into()));
         }
         let ours = marked.as_deref() == Some(&account.id);
+        let without_identity = self.lacks_identity(wanted, &account)?;
         let agreed = match agree(&mut self.workspace, wanted, &account, ours, self.plan) {
             // One person's refusal stops nobody else.
             Err(RestError::Refused { error, .. }) => {
@@ -249,12 +250,23 @@ impl Run<'_> {
             }
             agreed => agreed?,
         };
+        let agreed = Agreed { notes: agreed.notes.into_iter().chain(without_identity).collect(), ..agreed };
         if !self.plan
             && let Err(error) = finished(self.instance, wanted, &account.id, &agreed.changes)
         {
             return Ok(Err(error.into()));
         }
         Ok(Ok(agreed))
+    }
+
+    /// What is to be said of an account that was made for its owner and that the chat's button does not take. A chat that shows nobody's
+    /// identity tells nothing.
+    fn lacks_identity(&mut self, wanted: &Wanted, account: &Account) -> Result<Option<String>, RestError> {
+        let shown = self.workspace.known_accounts().is_some_and(|accounts| accounts.iter().any(|other| other.subject.is_some()));
+        if account.subject.is_some() || !wanted.active || !shown || !self.workspace.wants_first_sign_in()? {
+            return Ok(None);
+        }
+        Ok(Some("has no OAuth identity: the button says that the username already exists, until Merge users from distinct services is on".to_owned()))
     }
 
     /// Waits as long as the chat asks, and asks again.
