@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 target=${CARGO_TARGET_DIR:-$PWD/../../target}
-export DEMO_PROPUSK=${PROPUSK_TEST_BINARY:-$target/debug/propusk} DEMO_CHAT=$target/debug/chat
+export DEMO_PROPUSK=${PROPUSK_TEST_BINARY:-$target/debug/propusk}
 export DEMO_PYTHON=${DEMO_PYTHON:-$PWD/../.venv/bin/python} PYTHONDONTWRITEBYTECODE=1
 browser=../browser
 [ $browser/node_modules/.package-lock.json -nt $browser/package-lock.json ] || npm ci --prefix $browser --no-audit --no-fund
@@ -17,7 +17,10 @@ cargo build --locked --quiet -p propusk-tests --bin chat
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export DEMO_DATA=$scratch/demo SITE_DATA=$scratch/site
+export DEMO_DATA=$scratch/demo SITE_DATA=$scratch/site DEMO_CHAT=$scratch/chat DEMO_CHAT_HEADERS=$scratch/chat.headers
+# The stand-in, with what the tests put in front of it.
+printf '#!/bin/sh\nexec "%s" "$@" --proxy-headers "%s"\n' "$target/debug/chat" "$DEMO_CHAT_HEADERS" >"$DEMO_CHAT"
+chmod +x "$DEMO_CHAT"
 passed=0 failed=0
 
 # add ALL GOOD STATUS: counts a run; one that ended early, or badly without a bad test, is a failure.
