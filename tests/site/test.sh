@@ -33,7 +33,7 @@ add() {
 
 echo '--- the site by itself'
 status=0
-"$DEMO_PYTHON" -W error::DeprecationWarning ../../deploy/site/manage.py test community >"$scratch/django.log" 2>&1 || status=$?
+"$DEMO_PYTHON" -W error::DeprecationWarning ../../deploy/site/manage.py test --noinput community >"$scratch/django.log" 2>&1 || status=$?
 all=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$scratch/django.log")
 bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p; s/^OK (\(.*\))$/\1/p' "$scratch/django.log" | tr -c '0-9\n' ' ' | awk '{ for (i = 1; i <= NF; i++) sum += $i } END { print sum + 0 }')
 [ "$status" -eq 0 ] || tail -n 60 "$scratch/django.log"

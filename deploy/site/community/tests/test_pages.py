@@ -1,4 +1,4 @@
-"""Sign-in, roles, registration, moderators and chat, against a provider of the test's own."""
+"""Sign-in, roles, moderators and chat, against a provider of the test's own."""
 
 import re
 import time
@@ -157,46 +157,6 @@ class FreshRoles(PageCase):
     def test_roles_that_are_a_string_are_none(self):
         self.provider.user_claims = {"roles": "owner"}
         self.assertEqual(self.roles(self.provider.sign_in()), "")
-
-
-class Registration(PageCase):
-    form = {"username": "vera", "name": "Вера", "email": "vera@example.org", "password": "a long phrase"}
-
-    def test_the_person_is_created_with_the_least_role_and_sent_to_sign_in(self):
-        answer = Client().post("/register/", {**self.form, "role": "owner"})
-        self.assertRedirects(answer, "/oidc/login/", fetch_redirect_response=False)
-        expected = {**self.form, "role": "user", "locale": "ru"}
-        self.assertEqual(self.provider.people["vera-sub"], expected)
-
-    def test_a_refused_value_is_said_in_the_persons_language_and_the_password_is_not_shown_again(self):
-        refusal = {"error": "invalid_request", "errors": [{"field": "password", "message": "is easily guessed"}]}
-        self.provider.instead[("POST", "/api/v1/users")] = (400, refusal)
-        answer = Client(headers={"accept-language": "ru"}).post("/register/", self.form)
-        self.assertContains(answer, "легко угадать", status_code=422)
-        self.assertNotContains(answer, "a long phrase", status_code=422)
-        self.assertContains(answer, 'value="vera@example.org"', status_code=422)
-
-    def test_a_taken_name_is_said_and_changes_nobody(self):
-        before = dict(self.provider.people["anna-sub"])
-        answer = Client(headers={"accept-language": "en"}).post("/register/", {**self.form, "username": "anna"})
-        self.assertContains(answer, "taken", status_code=422)
-        self.assertEqual(self.provider.people["anna-sub"], before)
-
-    def test_incomplete_forms_ask_nobody(self):
-        for name in self.form:
-            answer = Client().post("/register/", {**self.form, name: ""})
-            self.assertContains(answer, f'id="error-{name}"', status_code=422)
-        self.assertContains(Client().post("/register/", {**self.form, "email": "x"}), 'id="error-email"', status_code=422)
-        self.assertEqual(self.provider.calls, [])
-
-    def test_a_token_that_died_is_replaced_once_and_an_outage_is_a_sentence(self):
-        refused = iter([(401, {"error": "invalid_token"})])
-        usual = self.provider._users
-        self.provider.instead[("POST", "/api/v1/users")] = lambda body, headers: next(refused, None) or usual("POST", "", {}, body, headers)
-        self.assertEqual(Client().post("/register/", self.form).status_code, 302)
-        self.provider.instead[("POST", "/api/v1/users")] = (500, "<html>")
-        answer = Client().post("/register/", {**self.form, "username": "zoe"})
-        self.assertContains(answer, 'id="error-form"', status_code=422)
 
 
 class Moderators(PageCase):
