@@ -119,6 +119,7 @@ causes! {
     ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
     ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
     UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
+    ChangedSince = "changed_since": "What was to be changed has changed since the caller read it." / "То, что хотели изменить, изменилось с тех пор, как его прочли.";
     InUse = "in_use": "It is still in use." / "Это ещё используется.";
 }
 

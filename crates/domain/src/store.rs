@@ -55,6 +55,8 @@ pub trait Users {
     /// True when the person is active and `credential_version` is still the expected one; holds the row until the
     /// transaction ends (a guarded no-op UPDATE), so that no disabling or password change slips in between.
     fn guard_user(&mut self, sub: &str, expected_version: i64) -> Stored<bool>;
+    /// Holds the row until the transaction ends, so that what is read of it next stays true; false when there is nobody.
+    fn hold_user(&mut self, sub: &str) -> Stored<bool>;
     /// Replaces only the hash, when the version is still the expected one (a rehash, which changes nothing anybody sees).
     fn replace_password_hash(&mut self, sub: &str, expected_version: i64, hash: &str) -> Stored<bool>;
     /// The names of a person, in the order of keys.

@@ -16,7 +16,7 @@ from . import chat as chat_frame
 from . import people
 from .middleware import access_token
 from .models import Person, Talk
-from .people import Invalid, Refused, Taken, Unreachable
+from .people import Changed, Invalid, Refused, Taken, Unreachable
 from .sign_in import TOKENS
 from .throttle import TooMany, count_attempt
 from .words import LANGUAGES, say
@@ -122,13 +122,19 @@ def _may_change(request, person):
 
 
 def _change_role(request, grantable):
-    sub, role = request.POST.get("sub", ""), request.POST.get("role", "")
+    sub, role, version = (request.POST.get(name, "") for name in ("sub", "role", "version"))
     try:
         # The person as they are now, not as the form says.
-        if role not in grantable or not _may_change(request, people.read(sub)):
+        person = people.read(sub)
+        if role not in grantable or not _may_change(request, person):
             return forbidden(request)
-        people.set_role(sub, role)
+        if version != person.get("version"):
+            raise Changed
+        # And as they are when it is written: whoever has become an owner in between stays one.
+        people.set_role(sub, role, version)
         messages.success(request, say(request, "role-changed"))
+    except Changed:
+        messages.error(request, say(request, "role-changed-meanwhile"))
     except (Invalid, Taken, Refused, Unreachable):
         messages.error(request, say(request, "role-not-changed"))
     return redirect("moderators")

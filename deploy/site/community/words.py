@@ -76,6 +76,10 @@ WORDS = {
     "role-moderator": ("модератор", "moderator"),
     "role-owner": ("владелец", "owner"),
     "role-changed": ("Роль изменена.", "The role was changed."),
+    "role-changed-meanwhile": (
+        "Этого человека только что изменил кто-то другой. Посмотрите, как теперь, и повторите.",
+        "Somebody else has just changed this person. See how they are now, and try again.",
+    ),
     "role-not-changed": ("Роль не изменилась: служба входа отказала или не ответила.", "The role was not changed: the sign-in service refused or did not answer."),
     "chat-heading": ("Чат", "Chat"),
     "channels": ("Каналы", "Channels"),

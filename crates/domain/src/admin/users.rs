@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::{NameKind, SignInName, User, UserState, is_valid_sign_in_name, is_valid_username, name_key};
 use crate::{backchannel, chat, ids, session};
-use propusk_protocol::StandardClaims;
+use propusk_protocol::{ErrorCode, IfMatch, StandardClaims};
 use std::collections::BTreeMap;
 
 /// A person to be added.
@@ -96,18 +96,13 @@ pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
 
 /// Changes a person; the fields that really changed. Nothing is written when none did.
 pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<FieldChange>)> {
-    let before = must_find(cx.store, sub)?;
-    let old_names = cx.store.list_sign_in_names(sub)?;
-    let (mut user, aliases) = patched(&before, &old_names, patch)?;
-    check(cx.store, &user)?;
-    let names = wanted_names(&user, &aliases);
-    must_be_free(cx.store, &user, &names)?;
-
-    let new_names: Vec<SignInName> = names.values().cloned().collect();
-    let changes = diff::between(&diff::user_fields(&before, &old_names), &diff::user_fields(&user, &new_names));
-    if changes.is_empty() {
-        return Ok((before, changes));
+    let planned = plan(cx.store, sub, patch)?;
+    if planned.changes.is_empty() {
+        return Ok((planned.before, planned.changes));
     }
+    cx.store.hold_user(sub)?;
+    // Again, of the held row: another change of this moment must not be written over.
+    let Plan { before, old_names, mut user, names, changes } = plan(cx.store, sub, patch)?;
     user.updated_at = cx.now;
     if !cx.store.update_user(&user, before.credential_version)? {
         return Err(changed_meanwhile("the person"));
@@ -124,8 +119,23 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
     Ok((user, changes))
 }
 
+/// Refuses when the person is not as the caller has seen them; otherwise holds them so until the transaction ends.
+pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()> {
+    cx.store.hold_user(sub)?;
+    let version = must_find(cx.store, sub)?.version();
+    if seen.admits(&version) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(ErrorCode::PreconditionFailed, "The person has changed meanwhile", Cause::ChangedSince)
+        .expected(format!("If-Match: \"{version}\""))
+        .received("the tag of another state of the person")
+        .fix("read the person again, and repeat the change if it is still wanted");
+    Err(refusal.into())
+}
+
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
 pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
+    cx.store.hold_user(sub)?;
     let mut user = must_find(cx.store, sub)?;
     let version = user.credential_version;
     user.password_hash = Some(password_hash);
@@ -181,6 +191,10 @@ fn must_find(store: &mut dyn Store, sub: &str) -> Result<User> {
 }
 
 fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
+    if must_find(cx.store, sub)?.state == state {
+        return Ok(false);
+    }
+    cx.store.hold_user(sub)?;
     let mut user = must_find(cx.store, sub)?;
     if user.state == state {
         return Ok(false);
@@ -204,6 +218,27 @@ fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
     }
     chat::person_changed(cx, sub)?;
     Ok(true)
+}
+
+/// What a patch comes to.
+struct Plan {
+    before: User,
+    old_names: Vec<SignInName>,
+    user: User,
+    names: BTreeMap<String, SignInName>,
+    changes: Vec<FieldChange>,
+}
+
+fn plan(store: &mut dyn Store, sub: &str, patch: &UserPatch) -> Result<Plan> {
+    let before = must_find(store, sub)?;
+    let old_names = store.list_sign_in_names(sub)?;
+    let (user, aliases) = patched(&before, &old_names, patch)?;
+    check(store, &user)?;
+    let names = wanted_names(&user, &aliases);
+    must_be_free(store, &user, &names)?;
+    let new_names: Vec<SignInName> = names.values().cloned().collect();
+    let changes = diff::between(&diff::user_fields(&before, &old_names), &diff::user_fields(&user, &new_names));
+    Ok(Plan { before, old_names, user, names, changes })
 }
 
 /// The person that `new` describes, with the further sign-in names; checks nothing that needs the store.

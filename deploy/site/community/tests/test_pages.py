@@ -164,36 +164,64 @@ class Moderators(PageCase):
         self.provider.people["anna-sub"]["role"] = role
         return self.provider.sign_in()
 
+    def post(self, browser, sub, role, version=None):
+        """The form of the page as it is now, unless `version` says otherwise."""
+        version = version or (self.provider.shown(sub)["version"] if sub in self.provider.people else "")
+        return browser.post("/moderators/", {"sub": sub, "role": role, "version": version}, follow=True)
+
     def test_a_moderator_makes_moderators_and_no_owners(self):
         browser = self.signed_in("moderator")
         self.assertContains(browser.get("/moderators/"), "boris")
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "moderator"}).status_code, 302)
+        self.assertContains(self.post(browser, "boris-sub", "moderator"), "The role was changed.")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "moderator")
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "owner"}).status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "root"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "owner").status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "root").status_code, 403)
 
     def test_a_moderator_cannot_take_an_owner_down_nor_change_their_own_role(self):
         browser = self.signed_in("moderator")
         self.provider.people["boris-sub"]["role"] = "owner"
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "user"}).status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "anna-sub", "role": "user"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "user").status_code, 403)
+        self.assertEqual(self.post(browser, "anna-sub", "user").status_code, 403)
 
     def test_an_owner_makes_owners(self):
         browser = self.signed_in("owner")
-        browser.post("/moderators/", {"sub": "boris-sub", "role": "owner"})
+        self.post(browser, "boris-sub", "owner")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "owner")
 
     def test_members_and_strangers_do_not_come_in(self):
         browser = self.signed_in("user")
         self.assertEqual(browser.get("/moderators/").status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "moderator"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "moderator").status_code, 403)
         self.assertEqual(Client().get("/moderators/").headers["Location"], "/oidc/login/?next=/moderators/")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "user")
 
     def test_a_path_in_place_of_a_sub_stays_a_sub(self):
         browser = self.signed_in("owner")
-        browser.post("/moderators/", {"sub": "../clients", "role": "user"})
+        self.post(browser, "../clients", "user")
         self.assertIn(("GET", "/api/v1/users/..%2Fclients"), self.provider.calls)
+
+    def test_a_form_of_an_earlier_state_changes_nothing(self):
+        browser = self.signed_in("moderator")
+        page = browser.get("/moderators/").content.decode()
+        seen = self.provider.shown("boris-sub")["version"]
+        self.assertIn(f'name="version" value="{seen}"', page)
+        self.provider.people["boris-sub"]["name"] = "Борис Борисович"
+        for version in (seen, "x\r\nX-Forged: 1", "*", "\""):
+            self.assertContains(self.post(browser, "boris-sub", "moderator", version), "Somebody else has just changed this person.")
+        self.assertEqual(self.provider.people["boris-sub"]["role"], "user")
+        self.assertNotIn(("PATCH", "/api/v1/users/boris-sub"), self.provider.calls)
+
+    def test_whoever_becomes_an_owner_between_the_question_and_the_change_stays_one(self):
+        browser = self.signed_in("moderator")
+        usual = self.provider._users
+
+        def crowned_meanwhile(body, headers):
+            self.provider.people["boris-sub"]["role"] = "owner"
+            return usual("PATCH", "boris-sub", {}, body, headers)
+
+        self.provider.instead[("PATCH", "/api/v1/users/boris-sub")] = crowned_meanwhile
+        self.assertContains(self.post(browser, "boris-sub", "user"), "Somebody else has just changed this person.")
+        self.assertEqual(self.provider.people["boris-sub"]["role"], "owner")
 
 
 class Chat(PageCase):
