@@ -2,6 +2,7 @@
 //! bounded number of steps. What JavaScript reads otherwise than the matcher here is refused rather than guessed.
 
 use fancy_regex::Regex;
+use std::fmt::Write as _;
 use std::iter::Peekable;
 use std::str::Chars;
 
@@ -41,7 +42,7 @@ impl Translation<'_> {
             match letter {
                 '^' => self.done.push_str(r"\A"),
                 '$' => self.done.push_str(r"\z"),
-                '.' => self.done.push_str(&format!("[^{LINE_ENDS}]")),
+                '.' => self.push(format_args!("[^{LINE_ENDS}]")),
                 '[' => self.class()?,
                 '(' => self.group()?,
                 '\\' => self.escape()?,
@@ -112,8 +113,8 @@ impl Translation<'_> {
             'b' => self.done.push_str(&boundary(false)),
             'B' => self.done.push_str(&boundary(true)),
             letter => match shorthand(letter) {
-                Some((false, class)) => self.done.push_str(&format!("[{class}]")),
-                Some((true, class)) => self.done.push_str(&format!("[^{class}]")),
+                Some((false, class)) => self.push(format_args!("[{class}]")),
+                Some((true, class)) => self.push(format_args!("[^{class}]")),
                 None => {
                     let letter = self.character(letter)?;
                     self.literal(letter);
@@ -160,7 +161,7 @@ impl Translation<'_> {
                             continue;
                         }
                         Some((true, inside)) => {
-                            class.push_str(&format!("[^{inside}]"));
+                            class.extend(["[^", inside, "]"]);
                             continue;
                         }
                         None => self.character(letter)?,
@@ -177,7 +178,7 @@ impl Translation<'_> {
         match (class.is_empty(), negated) {
             (true, false) => self.done.push_str("(?!)"),
             (true, true) => self.done.push_str(r"[\x{0}-\x{10FFFF}]"),
-            (false, _) => self.done.push_str(&format!("[{}{class}]", if negated { "^" } else { "" })),
+            (false, _) => self.push(format_args!("[{}{class}]", if negated { "^" } else { "" })),
         }
         Ok(())
     }
@@ -195,13 +196,16 @@ impl Translation<'_> {
             (to, _) => to,
         };
         self.rest.by_ref().take(2).for_each(drop);
-        match to {
-            Some(to) => Ok(Some(to)),
-            None => {
-                let letter = self.rest.next().ok_or("ends in a backslash")?;
-                if letter == 'b' { Ok(Some('\u{8}')) } else { self.character(letter).map(Some) }
-            }
+        if to.is_some() {
+            return Ok(to);
         }
+        let letter = self.rest.next().ok_or("ends in a backslash")?;
+        if letter == 'b' { Ok(Some('\u{8}')) } else { self.character(letter).map(Some) }
+    }
+
+    fn push(&mut self, piece: std::fmt::Arguments<'_>) {
+        // Writing to a string does not fail.
+        let _always = self.done.write_fmt(piece);
     }
 
     fn literal(&mut self, letter: char) {
