@@ -3,6 +3,7 @@
 mod chat;
 mod compat;
 mod export;
+mod faults;
 mod people;
 mod records;
 mod simplejwt;
