@@ -3,6 +3,7 @@
 mod faults;
 mod no_button;
 mod reconcile;
+mod trouble;
 
 use propusk_domain::admin::users::{self, UserPatch};
 use propusk_domain::client::Preset;

@@ -79,7 +79,8 @@ fn access(pk: i64, user: &Value, application: &Value, more: &Value) -> Value {
 fn applications_and_tokens_in_disorder_cost_only_themselves(backend: Backend) {
     let server = TestServer::start(backend);
     let refresh = |pk: i64, more: Value| {
-        let mut fields = json!({ "user": 1, "token": format!("refresh-{pk}"), "application": 1, "access_token": null, "revoked": null, "created": "soon" });
+        let mut fields =
+            json!({ "user": 1, "token": format!("refresh-{pk}"), "application": 1, "access_token": null, "revoked": null, "created": "soon" });
         fields.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         json!({ "model": "oauth2_provider.refreshtoken", "pk": pk, "fields": fields })
     };
@@ -91,8 +92,16 @@ fn applications_and_tokens_in_disorder_cost_only_themselves(backend: Backend) {
         application(4, "strange", &json!({ "client_type": "secret" })),
         application(5, "hashed", &json!({ "client_secret": "whirlpool$1$abc$def", "hash_client_secret": true })),
         application(6, "empty", &json!({ "client_secret": "" })),
-        application(7, "costly", &json!({ "client_secret": "pbkdf2_sha256$9000000$salt$X/W0wLbCeDpafVQgA3HU3I3npTFjb3gPWq7BdQORp54=", "hash_client_secret": true })),
-        application(8, "places", &json!({ "redirect_uris": "https://ok.example/cb javascript:alert(1) https://x.example/#f http://evil.example/cb" })),
+        application(
+            7,
+            "costly",
+            &json!({ "client_secret": "pbkdf2_sha256$9000000$salt$X/W0wLbCeDpafVQgA3HU3I3npTFjb3gPWq7BdQORp54=", "hash_client_secret": true }),
+        ),
+        application(
+            8,
+            "places",
+            &json!({ "redirect_uris": "https://ok.example/cb javascript:alert(1) https://x.example/#f http://evil.example/cb" }),
+        ),
         application(9, "implicit", &json!({ "authorization_grant_type": "implicit" })),
         application(10, "good", &json!({ "name": "the same once more" })),
         application(11, "huge", &json!({ "redirect_uris": "https://a.example/".repeat(700_000) })),
