@@ -55,8 +55,6 @@ pub trait Users {
     /// True when the person is active and `credential_version` is still the expected one; holds the row until the
     /// transaction ends (a guarded no-op UPDATE), so that no disabling or password change slips in between.
     fn guard_user(&mut self, sub: &str, expected_version: i64) -> Stored<bool>;
-    /// Holds the row until the transaction ends, so that what is read of it next stays true; false when there is nobody.
-    fn hold_user(&mut self, sub: &str) -> Stored<bool>;
     /// Replaces only the hash, when the version is still the expected one (a rehash, which changes nothing anybody sees).
     fn replace_password_hash(&mut self, sub: &str, expected_version: i64, hash: &str) -> Stored<bool>;
     /// The names of a person, in the order of keys.
@@ -258,13 +256,21 @@ pub trait Upkeep {
     fn table_sizes(&mut self) -> Stored<Vec<(&'static str, i64)>>;
 }
 
+/// Who administers.
+pub trait Turns {
+    /// Waits until no other transaction administers, and keeps others waiting until this one ends. What is read afterwards is what
+    /// all earlier ones have left, so that a change that begins with a look at the whole row loses nobody else's. SQLite has one writer
+    /// anyway.
+    fn take_turn(&mut self) -> Stored<()>;
+}
+
 /// Everything.
 pub trait Store:
-    Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
+    Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
 {
 }
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens> Store
-    for T
+impl<T: Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens>
+    Store for T
 {
 }

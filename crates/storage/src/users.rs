@@ -132,11 +132,6 @@ impl Users for Tx<'_> {
         Ok(count == 1)
     }
 
-    fn hold_user(&mut self, sub: &str) -> Stored<bool> {
-        let count = self.run("holding a person", |c| diesel::update(users::table.find(sub)).set(users::state.eq(users::state)).execute(c))?;
-        Ok(count == 1)
-    }
-
     fn replace_password_hash(&mut self, sub: &str, expected_version: i64, hash: &str) -> Stored<bool> {
         let count = self.run("replacing a password hash", |c| {
             diesel::update(users::table.find(sub).filter(users::credential_version.eq(expected_version)))

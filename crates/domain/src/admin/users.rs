@@ -82,6 +82,7 @@ pub struct UserPatch {
 
 /// Adds a person under a new random subject. Refuses an unknown role, a bad claim, and a name that is taken.
 pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
+    cx.store.take_turn()?;
     let (user, aliases) = draft(&new, ids::random(cx.rng), cx.now)?;
     check(cx.store, &user)?;
     let names = wanted_names(&user, &aliases);
@@ -96,13 +97,19 @@ pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
 
 /// Changes a person; the fields that really changed. Nothing is written when none did.
 pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<FieldChange>)> {
-    let planned = plan(cx.store, sub, patch)?;
-    if planned.changes.is_empty() {
-        return Ok((planned.before, planned.changes));
+    cx.store.take_turn()?;
+    let before = must_find(cx.store, sub)?;
+    let old_names = cx.store.list_sign_in_names(sub)?;
+    let (mut user, aliases) = patched(&before, &old_names, patch)?;
+    check(cx.store, &user)?;
+    let names = wanted_names(&user, &aliases);
+    must_be_free(cx.store, &user, &names)?;
+
+    let new_names: Vec<SignInName> = names.values().cloned().collect();
+    let changes = diff::between(&diff::user_fields(&before, &old_names), &diff::user_fields(&user, &new_names));
+    if changes.is_empty() {
+        return Ok((before, changes));
     }
-    cx.store.hold_user(sub)?;
-    // Again, of the held row: another change of this moment must not be written over.
-    let Plan { before, old_names, mut user, names, changes } = plan(cx.store, sub, patch)?;
     user.updated_at = cx.now;
     if !cx.store.update_user(&user, before.credential_version)? {
         return Err(changed_meanwhile("the person"));
@@ -119,9 +126,9 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
     Ok((user, changes))
 }
 
-/// Refuses when the person is not as the caller has seen them; otherwise holds them so until the transaction ends.
+/// Refuses when the person is not as the caller has seen them; otherwise nobody else changes them until the transaction ends.
 pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()> {
-    cx.store.hold_user(sub)?;
+    cx.store.take_turn()?;
     let version = must_find(cx.store, sub)?.version();
     if seen.admits(&version) {
         return Ok(());
@@ -135,7 +142,7 @@ pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()>
 
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
 pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
-    cx.store.hold_user(sub)?;
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     let version = user.credential_version;
     user.password_hash = Some(password_hash);
@@ -160,6 +167,7 @@ pub fn enable(cx: &mut Cx<'_>, sub: &str) -> Result<bool> {
 
 /// Removes a person with their names, consents, sessions and grants. The subject is never given to anybody else.
 pub fn remove(cx: &mut Cx<'_>, sub: &str) -> Result<User> {
+    cx.store.take_turn()?;
     let user = must_find(cx.store, sub)?;
     for sid in cx.store.list_open_sids(sub)? {
         backchannel::session_ended(cx, sub, &sid)?;
@@ -191,10 +199,7 @@ fn must_find(store: &mut dyn Store, sub: &str) -> Result<User> {
 }
 
 fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
-    if must_find(cx.store, sub)?.state == state {
-        return Ok(false);
-    }
-    cx.store.hold_user(sub)?;
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     if user.state == state {
         return Ok(false);
@@ -218,27 +223,6 @@ fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
     }
     chat::person_changed(cx, sub)?;
     Ok(true)
-}
-
-/// What a patch comes to.
-struct Plan {
-    before: User,
-    old_names: Vec<SignInName>,
-    user: User,
-    names: BTreeMap<String, SignInName>,
-    changes: Vec<FieldChange>,
-}
-
-fn plan(store: &mut dyn Store, sub: &str, patch: &UserPatch) -> Result<Plan> {
-    let before = must_find(store, sub)?;
-    let old_names = store.list_sign_in_names(sub)?;
-    let (user, aliases) = patched(&before, &old_names, patch)?;
-    check(store, &user)?;
-    let names = wanted_names(&user, &aliases);
-    must_be_free(store, &user, &names)?;
-    let new_names: Vec<SignInName> = names.values().cloned().collect();
-    let changes = diff::between(&diff::user_fields(&before, &old_names), &diff::user_fields(&user, &new_names));
-    Ok(Plan { before, old_names, user, names, changes })
 }
 
 /// The person that `new` describes, with the further sign-in names; checks nothing that needs the store.

@@ -250,12 +250,14 @@ fn of_sub(cx: &mut Cx<'_>, sub: &str) -> propusk_domain::Result<User> {
     Ok(found.ok_or_else(|| answer::nobody(sub))?)
 }
 
-/// The same person, held as the caller has seen them when the request says how that was.
+/// The same person, as the caller has seen them when the request says how that was, and as they stay until the transaction ends.
 fn as_seen(cx: &mut Cx<'_>, sub: &str, seen: Option<&IfMatch>) -> propusk_domain::Result<User> {
+    cx.store.take_turn()?;
     let found = of_sub(cx, sub)?;
-    let Some(seen) = seen else { return Ok(found) };
-    users::must_be_as_seen(cx, sub, seen)?;
-    of_sub(cx, sub)
+    if let Some(seen) = seen {
+        users::must_be_as_seen(cx, sub, seen)?;
+    }
+    Ok(found)
 }
 
 /// The condition of the request. A header that comes in several lines is one list (RFC 9110 §5.3).
