@@ -6,6 +6,7 @@ mod first_sign_in;
 mod no_button;
 mod reconcile;
 mod role_maps;
+mod trouble;
 
 use propusk_domain::admin::users::{self, UserPatch};
 use propusk_domain::client::Preset;

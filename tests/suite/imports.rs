@@ -4,6 +4,7 @@ mod channel;
 mod chat;
 mod compat;
 mod export;
+mod faults;
 mod people;
 mod records;
 mod simplejwt;

@@ -16,7 +16,7 @@ propusk_tests::on_each_backend![
 ];
 
 #[derive(Default)]
-struct Steps {
+pub(super) struct Steps {
     done: usize,
     stop_after: Option<usize>,
     asked: Cell<usize>,
@@ -34,13 +34,13 @@ impl Watch for Steps {
     }
 }
 
-fn run(house: &House, wish: &Wish, watch: &mut Steps) -> Result<Report, SyncError> {
+pub(super) fn run(house: &House, wish: &Wish, watch: &mut Steps) -> Result<Report, SyncError> {
     let instance = &house.server.instance;
     sync(instance, &Outbound::new(&instance.settings.outbound).unwrap(), wish, watch)
 }
 
 /// Accounts that have drifted: the role of the person changed while nobody looked after the chat.
-fn drifted(backend: Backend, count: usize) -> House {
+pub(super) fn drifted(backend: Backend, count: usize) -> House {
     let house = House::new(backend, Edition::community(8, 6));
     for index in 0..count {
         house.known(&format!("p{index:02}"), "moderator");

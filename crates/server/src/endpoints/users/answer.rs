@@ -3,7 +3,8 @@
 use super::APART;
 use crate::password_strength::Weakness;
 use crate::state::AppState;
-use actix_web::HttpResponse;
+use actix_web::http::header::ETAG;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use propusk_domain::error::printable;
 use propusk_domain::user::User;
 use propusk_domain::{Cause, Error, Refusal, UnixTime};
@@ -128,6 +129,11 @@ pub(in crate::endpoints) fn nobody(sub: &str) -> Refusal {
         .fix("propusk user list")
 }
 
+/// The person with their tag.
+pub(super) fn tagged(mut builder: HttpResponseBuilder, user: &User) -> HttpResponse {
+    builder.insert_header((ETAG, format!("\"{}\"", user.version()))).json(person(user))
+}
+
 /// Everything but the password.
 pub(in crate::endpoints) fn person(user: &User) -> Value {
     let mut claims = serde_json::to_value(&user.claims).unwrap_or_default();
@@ -147,6 +153,7 @@ pub(in crate::endpoints) fn person(user: &User) -> Value {
         "has_password": user.password_hash.is_some(),
         "created_at": user.created_at.0,
         "updated_at": user.updated_at.0,
+        "version": user.version(),
     })
 }
 
