@@ -20,6 +20,7 @@ mod cli;
 mod connector;
 mod deploy;
 mod docs;
+mod email_change;
 mod ephemeral;
 mod explain;
 mod failures;

@@ -12,6 +12,7 @@ pub mod chat;
 pub mod client;
 pub mod client_auth;
 pub mod context;
+pub mod email_change;
 pub mod end_session;
 pub mod ephemeral;
 pub mod error;

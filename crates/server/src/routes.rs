@@ -3,7 +3,7 @@
 use crate::compat;
 use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password};
+use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password, verify_email};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
@@ -101,6 +101,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(head().to(set_password::get))
                 .route(post().to(set_password::post)),
         )
+        .service(
+            page("/verify-email", "verify_email", "GET, HEAD, POST")
+                .route(get().to(verify_email::get))
+                .route(head().to(verify_email::get))
+                .route(post().to(verify_email::post)),
+        )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(
             endpoint("/rocketchat/login", "rocketchat", "GET, POST")
@@ -158,6 +164,7 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/account" => "account",
         "/set-password" => "set_password",
         "/forgot-password" => "forgot_password",
+        "/verify-email" => "verify_email",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",

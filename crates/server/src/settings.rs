@@ -191,6 +191,7 @@ impl Settings {
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
             password_link_lifetime: self.password.link_lifetime,
+            mailed_link_lifetime: self.smtp.link_lifetime,
             chat_client: self.rocketchat.client.clone(),
             chat_configured: self.rocketchat.url.is_some(),
         }

@@ -200,7 +200,7 @@ mod tests {
         used.push(LoginNotice::Throttled { seconds: 3600 }.key().0.to_owned());
         used.extend(known_scopes().map(|(_, key)| key.to_owned()));
         used.extend(Notice::ALL.iter().map(|notice| notice.key().0.to_owned()));
-        used.extend(crate::outbox::mail::KEYS.map(str::to_owned));
+        used.extend(crate::outbox::letters::KEYS.map(str::to_owned));
         used.push(crate::pages::set_password::HINT.to_owned());
         used.extend([HINT, UNKNOWN_DEVICE].map(str::to_owned));
         used.push("scope-other".to_owned());

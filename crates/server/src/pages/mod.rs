@@ -15,6 +15,7 @@ pub mod logout;
 pub mod rocketchat;
 pub(crate) mod set_password;
 pub mod step;
+pub(crate) mod verify_email;
 pub mod view;
 
 use crate::extract::header;

@@ -1,6 +1,7 @@
 //! `/account`: what people do with their own account. Every form carries a sealed text that names the session it was shown
 //! to, so only the page of that very session is believed.
 
+mod email;
 pub(crate) mod view;
 
 use super::answer::add_cookie;
@@ -77,6 +78,7 @@ async fn act(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
     let (sub, sid) = (user.sub.clone(), session.sid.clone());
     match params.get("action") {
         Some("profile") => profile(state, request, params, (session, user), now).await,
+        Some("email") => email::change(state, request, params, (session, user), now).await,
         Some("password") => password(state, request, params, (session, user), now).await,
         Some("end") => {
             let wanted = params.get("sid").unwrap_or_default().to_owned();
@@ -239,6 +241,8 @@ async fn show_with(
         username: &user.username,
         name: user.claims.name.as_deref().unwrap_or_default(),
         email: user.claims.email.as_deref(),
+        is_verified: user.claims.email_verified == Some(true),
+        can_change_email: state.settings.smtp.is_set(),
         language: user.locale.as_deref().unwrap_or_default(),
         min_length: state.settings.password.min_length,
         sessions: rows,
