@@ -35,6 +35,7 @@ mod relying_party;
 mod rocketchat;
 mod rocketchat_oracle;
 mod rocketchat_tools;
+mod self_registration;
 mod store;
 mod tokens;
 mod trace;

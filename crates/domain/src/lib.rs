@@ -31,6 +31,7 @@ pub mod personal_token;
 pub mod policy;
 pub mod records;
 pub mod refresh;
+pub mod registration;
 pub mod revoke;
 pub mod rocketchat;
 pub mod roles;

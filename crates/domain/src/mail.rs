@@ -8,6 +8,7 @@ use crate::flow::Sealed;
 use crate::keys::ServerKeys;
 use crate::outbox::{Message, Topic, enqueue};
 use crate::password_link::PasswordLink;
+use crate::registration::RegistrationMail;
 use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::{MAX_SIGN_IN_NAME, User, name_key};
@@ -42,6 +43,8 @@ pub enum Wish {
     Address(AddressMail),
     /// A word to the address that somebody has, or had.
     Notice(AddressNotice),
+    /// A link to make an account.
+    Registration(RegistrationMail),
 }
 
 /// Which of them, in the clear: each is sealed for a purpose of its own.
@@ -52,6 +55,7 @@ pub(crate) enum Kind {
     Password,
     Address,
     Notice,
+    Registration,
 }
 
 /// What the row holds: names and addresses are personal, so they are sealed.
@@ -81,6 +85,7 @@ pub fn read(message: &Message, keys: &ServerKeys) -> Result<Option<Wish>, Fault>
         Kind::Password => PasswordMail::open(&sealed, keys).map(Wish::Password),
         Kind::Address => AddressMail::open(&sealed, keys).map(Wish::Address),
         Kind::Notice => AddressNotice::open(&sealed, keys).map(Wish::Notice),
+        Kind::Registration => RegistrationMail::open(&sealed, keys).map(Wish::Registration),
     })
 }
 

@@ -85,6 +85,31 @@ mail-changed-subject = { $client }: your address was changed
 mail-changed-lead = Your account at { $client } now has another e-mail address. This one does not belong to it any more.
 mail-changed-advice = If it was not you, tell the people who run the site at once: somebody knows your password.
 
+## A new account
+
+register-heading = Create an account
+register-lead = A mail with a link goes to your address. On the page that it opens you choose a password.
+register-username = Username
+register-username-hint = A–Z, a–z, 0–9, dot, hyphen and underscore. Others see it in the chat.
+register-sent = A mail is on its way to your address. Open the link in it in this browser. Look among the spam, too.
+register-bad-username = A username has 1 to 64 characters: A–Z, a–z, 0–9, dot, hyphen and underscore.
+register-username-taken = This username is taken. Choose another.
+register-finish-heading = Choose a password
+register-password-hint = { $count ->
+    [one] At least { $count } character; a few unrelated words are good.
+   *[other] At least { $count } characters; a few unrelated words are good.
+}
+register-finish-submit = Create the account
+
+mail-register-subject = { $client }: your new account
+mail-register-lead = Somebody, probably you, wants to create an account at { $client } with this address.
+mail-register-username = Username
+mail-register-link = Open this link in the same browser and choose a password:
+mail-register-ignore = If it was not you, do nothing: no account is made.
+mail-known-subject = { $client }: you have an account
+mail-known-lead = Somebody, probably you, wants to create an account at { $client } with this address. You already have one: sign in with this address.
+mail-known-advice = If you have forgotten the password, choose a new one:
+
 ## Consent
 
 consent-heading = Allow access to your account?

@@ -4,7 +4,7 @@ use crate::pages::i18n::{Arg, Locale, t, t_args};
 
 /// Messages that only mails use.
 #[cfg(test)]
-pub(crate) const KEYS: [&str; 21] = [
+pub(crate) const KEYS: [&str; 29] = [
     "mail-link-works",
     "mail-username",
     "mail-password-subject",
@@ -26,6 +26,14 @@ pub(crate) const KEYS: [&str; 21] = [
     "mail-changed-lead",
     "mail-changed-advice",
     "mail-account-page",
+    "mail-register-subject",
+    "mail-register-lead",
+    "mail-register-username",
+    "mail-register-link",
+    "mail-register-ignore",
+    "mail-known-subject",
+    "mail-known-lead",
+    "mail-known-advice",
 ];
 
 /// Subject and text.
@@ -61,6 +69,19 @@ impl Writer {
     /// To an address that somebody wants to have and somebody else has.
     pub(super) fn taken(&self) -> Letter {
         self.letter("mail-taken-subject", &[self.of_site("mail-taken-lead"), self.say("mail-taken-ignore")])
+    }
+
+    /// A link to make an account.
+    pub(super) fn registration(&self, username: &str, url: &str) -> Letter {
+        let wanted = format!("{}: {username}", self.say("mail-register-username"));
+        let (link, ignore) = (self.say("mail-register-link"), self.say("mail-register-ignore"));
+        self.letter("mail-register-subject", &[self.of_site("mail-register-lead"), wanted, format!("{link}\n{url}"), self.works(), ignore])
+    }
+
+    /// To an address with which somebody wanted to make an account, and which has one.
+    pub(super) fn known(&self, issuer: &str) -> Letter {
+        let advice = format!("{}\n{issuer}/forgot-password", self.say("mail-known-advice"));
+        self.letter("mail-known-subject", &[self.of_site("mail-known-lead"), advice, self.say("mail-taken-ignore")])
     }
 
     /// To the present address: another was asked for.

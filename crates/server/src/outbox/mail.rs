@@ -1,4 +1,4 @@
-//! Sends the mails that people asked for: on `/forgot-password`, and for another address on `/account`.
+//! Sends the mails that people asked for: on `/forgot-password`, for another address on `/account`, on `/register`.
 
 use super::letters::{Letter, Writer};
 use super::{Courier, write};
@@ -9,6 +9,7 @@ use propusk_crypto::digest;
 use propusk_domain::email_change::{self, AddressMail, AddressNotice};
 use propusk_domain::mail::{self, Addressed, PasswordMail, Wish};
 use propusk_domain::outbox::{Message, Outcome, Topic};
+use propusk_domain::registration::{self, RegistrationMail};
 use propusk_domain::user::{User, name_key};
 use propusk_domain::{Fault, Result};
 
@@ -49,6 +50,7 @@ impl Mails {
             Wish::Password(wish) => self.password(message, &wish),
             Wish::Address(wish) => self.new_address(message, wish),
             Wish::Notice(notice) => self.notice(notice),
+            Wish::Registration(wish) => self.registration(message, wish),
         }
     }
 
@@ -78,6 +80,24 @@ impl Mails {
             email_change::Answer::Taken => self.letter(None, &wish.language, Writer::taken),
         };
         Ok(Some(Ready { to: wish.address, letter, password_of: None }))
+    }
+
+    fn registration(&self, message: &Message, wish: RegistrationMail) -> Result<Option<Ready>> {
+        let expires_at = self.state.now().plus(self.state.policy.mailed_link_lifetime);
+        let answer = self.state.db.read(|store| registration::answer(store, &wish, expires_at))?;
+        let applicant = wish.applicant;
+        if !self.may_send(message, &digest(&name_key(&applicant.address)))? {
+            return Ok(None);
+        }
+        let issuer = &self.state.policy.issuer;
+        let letter = match answer {
+            registration::Answer::Link(link) => {
+                let url = link.url(issuer, &self.state.keys())?;
+                self.letter(None, &applicant.language, |writer| writer.registration(&applicant.username, &url))
+            }
+            registration::Answer::Known => self.letter(None, &applicant.language, |writer| writer.known(issuer)),
+        };
+        Ok(Some(Ready { to: applicant.address, letter, password_of: None }))
     }
 
     fn notice(&self, notice: AddressNotice) -> Result<Option<Ready>> {

@@ -12,6 +12,7 @@ pub mod home;
 pub mod i18n;
 pub mod login;
 pub mod logout;
+pub(crate) mod register;
 pub mod rocketchat;
 pub(crate) mod set_password;
 pub mod step;

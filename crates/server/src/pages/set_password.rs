@@ -8,7 +8,7 @@ use crate::extract::form::{Form, query};
 use crate::extract::header;
 use crate::extract::origin::{Posted, posted_from};
 use crate::password::hash_new;
-use crate::password_strength::{Weakness, judge, names_of};
+use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
@@ -79,12 +79,7 @@ async fn set(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
     // Before the hash is computed: without a link nobody makes the server work.
     let (link, user) = opened(state, token, now).await?;
     if let Err(weakness) = judge(new, &names_of(&user), &state.settings.password) {
-        let notice = match weakness {
-            Weakness::Short(least) => Notice::Short { least },
-            Weakness::Long => Notice::Long,
-            Weakness::Guessable => Notice::Guessable,
-        };
-        return Ok(render(state, request, None, token, &user, Some(notice)));
+        return Ok(render(state, request, None, token, &user, Some(weakness.into())));
     }
     let flow = link.flow.clone();
     let hash = hash_new(state, new.to_owned()).await?;
@@ -110,7 +105,7 @@ pub(super) fn must_be_posted_here(state: &AppState, request: &HttpRequest) -> Re
 
 /// Whether the sign-in during which the password was forgotten goes on: in the browser that began it, while it is not over. The
 /// application would not recognise another browser.
-async fn going_on(state: &AppState, request: &HttpRequest, flow: Option<&str>, now: UnixTime) -> bool {
+pub(super) async fn going_on(state: &AppState, request: &HttpRequest, flow: Option<&str>, now: UnixTime) -> bool {
     let Some(sealed) = flow else { return false };
     let Ok(flow) = step::open(state, Some(sealed), now).await else { return false };
     step::is_same_browser(state, request, &flow) && !flow.is_expired(state.policy.flow_lifetime, now)

@@ -65,6 +65,8 @@ pub struct Login<'a> {
     pub username: &'a str,
     /// Where a forgotten password is replaced; `None` when no mail can be sent.
     pub forgot_href: Option<&'a str>,
+    /// Where an account is made; `None` where strangers make none.
+    pub register_href: Option<&'a str>,
     /// What the person should know before trying (again).
     pub notice: Option<LoginNotice>,
 }
@@ -290,8 +292,11 @@ mod tests {
     fn every_page(locale: Locale, text: &str) -> Vec<(&'static str, String)> {
         let brand = Brand::new(Some(text), None, None).unwrap();
         let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()), reference: None };
-        let login =
-            |notice| Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), notice }.render().unwrap();
+        let login = |notice| {
+            Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), register_href: Some(text), notice }
+                .render()
+                .unwrap()
+        };
         let person = Person { name: Some(text), username: text };
         let mut pages = vec![
             ("login", login(None)),
@@ -387,7 +392,9 @@ mod tests {
     fn wrong_credentials_are_announced_at_both_fields() {
         let brand = Brand::default();
         let page = || Page { locale: Locale::En, brand: &brand, base: "/id", switch_href: None, reference: None };
-        let render = |notice| Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, notice }.render().unwrap();
+        let render = |notice| {
+            Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, register_href: None, notice }.render().unwrap()
+        };
         let wrong = render(Some(LoginNotice::WrongCredentials));
         assert!(wrong.contains("id=\"login-notice\" class=\"notice error\" role=\"alert\""));
         assert_eq!(wrong.matches("aria-describedby=\"login-notice\"").count(), 2);

@@ -14,7 +14,7 @@ use crate::extract::form::{Form, query};
 use crate::extract::header;
 use crate::extract::origin::{Posted, posted_from};
 use crate::password::{check, hash_new};
-use crate::password_strength::{Weakness, judge, names_of};
+use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -139,12 +139,7 @@ async fn password(state: &AppState, request: &HttpRequest, params: &Params, sign
     let new = params.get("new_password").unwrap_or_default();
     // The new one is judged first: a weak one must not cost an attempt.
     if let Err(weakness) = judge(new, &names_of(&signed_in.1), &state.settings.password) {
-        let notice = match weakness {
-            Weakness::Short(least) => Notice::Short { least },
-            Weakness::Long => Notice::Long,
-            Weakness::Guessable => Notice::Guessable,
-        };
-        return show(state, request, None, &signed_in, (Some(notice), StatusCode::BAD_REQUEST), now).await;
+        return show(state, request, None, &signed_in, (Some(weakness.into()), StatusCode::BAD_REQUEST), now).await;
     }
     match replaced(state, request, &signed_in.1, old, new, now).await {
         Ok(cookie) => {

@@ -2,6 +2,7 @@
 
 use crate::pages::i18n::{Arg, Locale, t, t_args};
 use crate::pages::view::{Page, scope_text};
+use crate::password_strength::Weakness;
 use askama::Template;
 
 /// Messages that the template does not name itself.
@@ -204,6 +205,16 @@ impl Notice {
             Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
             Self::Busy => ("notice-busy", None),
+        }
+    }
+}
+
+impl From<Weakness> for Notice {
+    fn from(weakness: Weakness) -> Self {
+        match weakness {
+            Weakness::Short(least) => Self::Short { least },
+            Weakness::Long => Self::Long,
+            Weakness::Guessable => Self::Guessable,
         }
     }
 }
