@@ -266,6 +266,8 @@ fn a_session_alone_moves_no_account_and_guessing_is_paused() {
     let mut browser = at_the_account(&server, "anna", &anna.password);
     assert_eq!(ask(&mut browser, NEW, "not it").status(), 403);
     assert!(notice(&browser).contains("not right"));
+    assert_eq!(browser.form_with("account-change-email").value("new_email"), Some(NEW), "what was typed stays");
+    assert_eq!(browser.new_tab().visit(&server.url("/account?new_email=x@evil.example")).unwrap().html().matches("evil").count(), 0);
     assert_eq!(ask(&mut browser, NEW, "").status(), 403, "no password is a wrong one");
     let statuses: Vec<u16> = (0..4).map(|_| ask(&mut browser, NEW, "not it").status()).collect();
     assert_eq!(statuses.last(), Some(&429), "{statuses:?}");

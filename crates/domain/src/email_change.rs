@@ -7,7 +7,7 @@
 use crate::admin::users::{self, UserPatch};
 use crate::cause::Cause;
 use crate::context::{Audit, Cx};
-use crate::error::{Fault, Refusal, Result};
+use crate::error::{Error, Fault, Refusal, Result};
 use crate::flow::Sealed;
 use crate::keys::ServerKeys;
 use crate::mail::{Kind, put, verified_address};
@@ -178,7 +178,11 @@ pub fn confirm(cx: &mut Cx<'_>, link: &EmailLink) -> Result<User> {
     let Some(before) = cx.store.find_user(&link.sub)? else { return Err(dead("one of a person who was removed").into()) };
     judge(cx.store, link, &before)?;
     let patch = UserPatch { email: Some(link.address.clone()), email_verified: Some(true), ..UserPatch::default() };
-    let (mut user, _) = users::set(cx, &link.sub, &patch)?;
+    let (mut user, _) = users::set(cx, &link.sub, &patch).map_err(|error| match error {
+        // Verified by somebody else since the look above.
+        Error::Refused(refusal) if refusal.detail.cause == Cause::NameTaken => taken().into(),
+        error => error,
+    })?;
     user.credential_version = link.version.saturating_add(1);
     if !cx.store.update_user(&user, link.version)? {
         return Err(Fault::passing("the person was changed by another process at the same moment").into());
@@ -197,14 +201,7 @@ fn judge(store: &mut dyn Store, link: &EmailLink, user: &User) -> Result<()> {
     if !user.is_active() || user.credential_version != link.version || present(user) != link.present {
         return Err(dead(OVERTAKEN).into());
     }
-    if is_taken(store, &link.address, &user.sub)? {
-        return Err(Refusal::new(ErrorCode::Conflict, "The address belongs to another account", Cause::NameTaken)
-            .expected("an address that nobody else signs in with")
-            .received("one that somebody else has verified since the link was sent")
-            .fix("propusk user list --search ADDRESS")
-            .into());
-    }
-    Ok(())
+    if is_taken(store, &link.address, &user.sub)? { Err(taken().into()) } else { Ok(()) }
 }
 
 /// Whether somebody else signs in with the address.
@@ -222,6 +219,13 @@ fn tell(cx: &mut Cx<'_>, user: &User, is_changed: bool, language: &str) -> Resul
 
 fn present(user: &User) -> Option<String> {
     user.claims.email.as_deref().map(digest)
+}
+
+fn taken() -> Refusal {
+    Refusal::new(ErrorCode::Conflict, "The address belongs to another account", Cause::NameTaken)
+        .expected("an address that nobody else signs in with")
+        .received("one that somebody else has verified since the link was sent")
+        .fix("propusk user list --search ADDRESS")
 }
 
 fn dead(received: impl Into<String>) -> Refusal {

@@ -117,12 +117,16 @@ pub fn open(store: &mut dyn Store, token: &str, keys: &ServerKeys, now: UnixTime
     Ok(link)
 }
 
-/// Adds the person with a verified address; `None` when somebody else has the username. Uniqueness is judged here again: since the
-/// mail was sent somebody may have taken either.
-pub fn complete(cx: &mut Cx<'_>, link: &RegistrationLink, username: &str, role: &str, password_hash: String) -> Result<Option<User>> {
+/// Adds the person with a verified address. Uniqueness is judged here again, because since the mail was sent somebody may have taken
+/// username or address: [`Cause::NameTaken`], and [`open`] tells which.
+pub fn complete(cx: &mut Cx<'_>, link: &RegistrationLink, username: &str, role: &str, password_hash: String) -> Result<User> {
     judge(cx.store, link)?;
     if is_username_taken(cx.store, username)? {
-        return Ok(None);
+        return Err(Refusal::new(ErrorCode::Conflict, "The username is taken", Cause::NameTaken)
+            .expected("a username that nobody has")
+            .received(username)
+            .fix("choose another")
+            .into());
     }
     let applicant = &link.applicant;
     let new = NewUser {
@@ -133,7 +137,7 @@ pub fn complete(cx: &mut Cx<'_>, link: &RegistrationLink, username: &str, role: 
     };
     let user = users::add_as(cx, new, link.sub.clone())?;
     cx.audit(Audit::of("registered").sub(&user.sub))?;
-    Ok(Some(user))
+    Ok(user)
 }
 
 /// Whether `name` can be what others see; empty for none.
@@ -153,6 +157,8 @@ pub fn is_username_taken(store: &mut dyn Store, username: &str) -> Result<bool> 
 const LONGEST_NAME: usize = 200;
 
 fn judge(store: &mut dyn Store, link: &RegistrationLink) -> Result<()> {
+    // The address first: whoever uses the same link in this very moment has it already, and is nobody else.
+    let owner = store.find_user_by_name(&name_key(&link.applicant.address))?;
     if store.find_user(&link.sub)?.is_some() {
         return Err(dead("one that was used").into());
     }
@@ -160,7 +166,7 @@ fn judge(store: &mut dyn Store, link: &RegistrationLink) -> Result<()> {
     if !store.list_audit(&filter)?.is_empty() {
         return Err(dead("one that was used, by a person who was removed since").into());
     }
-    if store.find_user_by_name(&name_key(&link.applicant.address))?.is_some() {
+    if owner.is_some() {
         return Err(Refusal::new(ErrorCode::Conflict, "The address belongs to another account", Cause::NameTaken)
             .expected("an address that nobody signs in with")
             .received("one that somebody has verified since the link was sent")

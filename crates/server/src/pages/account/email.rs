@@ -40,11 +40,11 @@ pub(super) async fn change(
     // Blanks around it come from copying. Anything else, such as a line end, is no part of an address and no accident.
     let address = params.get("new_email").unwrap_or_default().trim_matches(' ');
     if !can_be_written_to(address) {
-        return show(state, request, None, &signed_in, (Some(Notice::BadEmail), StatusCode::BAD_REQUEST), now).await;
+        return show(state, request, Some(params), &signed_in, (Some(Notice::BadEmail), StatusCode::BAD_REQUEST), now).await;
     }
     let claims = &signed_in.1.claims;
     if claims.email_verified == Some(true) && claims.email.as_deref().is_some_and(|present| name_key(present) == name_key(address)) {
-        return show(state, request, None, &signed_in, (Some(Notice::SameEmail), StatusCode::BAD_REQUEST), now).await;
+        return show(state, request, Some(params), &signed_in, (Some(Notice::SameEmail), StatusCode::BAD_REQUEST), now).await;
     }
     let password = params.get("old_password").unwrap_or_default();
     match ask(state, request, params, (&signed_in.1, password), address, now).await {
@@ -55,7 +55,7 @@ pub(super) async fn change(
                 (Some(Notice::WrongPassword), status) => (Some(Notice::WrongPasswordForEmail), status),
                 other => other,
             };
-            let mut response = show(state, request, None, &signed_in, (notice, status), now).await?;
+            let mut response = show(state, request, Some(params), &signed_in, (notice, status), now).await?;
             if let Some(seconds) = reported.retry_after {
                 response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
             }

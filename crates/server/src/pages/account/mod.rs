@@ -237,6 +237,8 @@ async fn show_with(
         name: user.claims.name.as_deref().unwrap_or_default(),
         email: user.claims.email.as_deref(),
         is_verified: user.claims.email_verified == Some(true),
+        // Never from an address that somebody else has made up.
+        new_email: params.filter(|_| status != StatusCode::OK).and_then(|params| params.get("new_email")).unwrap_or_default(),
         can_change_email: state.settings.smtp.is_set(),
         language: user.locale.as_deref().unwrap_or_default(),
         min_length: state.settings.password.min_length,

@@ -22,6 +22,8 @@ pub(crate) struct Account<'a> {
     pub(crate) name: &'a str,
     pub(crate) email: Option<&'a str>,
     pub(crate) is_verified: bool,
+    /// The one that was typed into a form that was refused.
+    pub(crate) new_email: &'a str,
     /// Whether a mail can be sent to another one.
     pub(crate) can_change_email: bool,
     /// `ru`, `en` or empty.

@@ -127,8 +127,10 @@ async fn finish(state: &AppState, request: &HttpRequest, params: &Params, now: U
     let (flow, judged) = flow_of(state, request, &link, now).await;
     trace::enter_flow(request, &flow, Step::SignedIn);
     match add(state, request, (&link, &username), hash, judged.clone(), now).await {
-        Ok(Some(done)) => Ok(signed_in(state, request, judged, flow, done, now).await),
-        Ok(None) => {
+        Ok(done) => Ok(signed_in(state, request, judged, flow, done, now).await),
+        Err(Error::Refused(refusal)) if refusal.detail.cause == Cause::NameTaken => {
+            // Unless it is the address, or the same link, pressed twice, that has taken it.
+            opened(state, token, now).await?;
             let problem = FinishProblem::Username(Problem::UsernameTaken);
             Ok(render(state, request, None, token, &link, (&username, Some(problem))))
         }
@@ -169,7 +171,7 @@ async fn flow_of(state: &AppState, request: &HttpRequest, link: &RegistrationLin
     (Flow::begin(String::new(), None, BrowserCookie::of(state, request).digest(), now), None)
 }
 
-/// Adds the person, begins the session and goes on with the request, in one transaction; `None` when the username is taken.
+/// Adds the person, begins the session and goes on with the request, in one transaction.
 async fn add(
     state: &AppState,
     request: &HttpRequest,
@@ -177,21 +179,21 @@ async fn add(
     hash: String,
     judged: Option<Judged>,
     now: UnixTime,
-) -> Result<Option<Done>> {
+) -> Result<Done> {
     let browser = Browser { user_agent: header(request, USER_AGENT).map(printable), address: Some(client_address(request, &state.settings)) };
     let previous = step::session_cookie(state, request);
     let role = state.settings.registration.role.clone();
     let (link, username) = (link.clone(), username.to_owned());
     state
         .write(now, move |cx| {
-            let Some(user) = registration::complete(cx, &link, &username, &role, hash.clone())? else { return Ok(None) };
+            let user = registration::complete(cx, &link, &username, &role, hash.clone())?;
             let previous = step::live_session(cx, previous.as_deref())?;
             let (session, cookie) = login::complete(cx, &user, None, previous, browser.clone())?;
             let outcome = match &judged {
                 Some(judged) => Some(judged.advance(cx, Some(&session), Some(&session.sid), false)?),
                 None => None,
             };
-            Ok(Some(Done { session, cookie, outcome }))
+            Ok(Done { session, cookie, outcome })
         })
         .await
 }
