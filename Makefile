@@ -1,7 +1,7 @@
 # `make help` prints every target.
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo test check bench bench-large crash
+.PHONY: help run demo test check bench bench-large order crash
 
 help: ## print this
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | awk -F '\t' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -27,6 +27,9 @@ bench: ## speed and memory, as ratios to floors measured in the same run
 
 bench-large: ## the same on 100,000 users and 1,000,000 grants
 	@tests/bench/run.sh --large
+
+order: ## record which functions a start runs, after the compiler or a dependency was changed (memory)
+	@tests/bench/order.sh
 
 crash: ## kill -9 under load, 1,000 rounds
 	@tests/crash/run.sh --rounds 1000

@@ -171,6 +171,7 @@ pub fn open(store: &mut dyn Store, token: &str, visitor: Option<&str>, keys: &Se
 
 /// Makes the address the person's, and a sign-in name. Of several at once one does it.
 pub fn confirm(cx: &mut Cx<'_>, link: &EmailLink) -> Result<User> {
+    cx.store.take_turn()?;
     // Holds the row until the commit: whoever comes second finds another version.
     if !cx.store.guard_user(&link.sub, link.version)? {
         return Err(dead(OVERTAKEN).into());

@@ -120,6 +120,7 @@ pub fn open(store: &mut dyn Store, token: &str, keys: &ServerKeys, now: UnixTime
 /// Adds the person with a verified address. Uniqueness is judged here again, because since the mail was sent somebody may have taken
 /// username or address: [`Cause::NameTaken`], and [`open`] tells which.
 pub fn complete(cx: &mut Cx<'_>, link: &RegistrationLink, username: &str, role: &str, password_hash: String) -> Result<User> {
+    cx.store.take_turn()?;
     judge(cx.store, link)?;
     if is_username_taken(cx.store, username)? {
         return Err(Refusal::new(ErrorCode::Conflict, "The username is taken", Cause::NameTaken)

@@ -88,6 +88,7 @@ pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
 
 /// The same under a subject that was drawn before, and that nobody has or had.
 pub(crate) fn add_as(cx: &mut Cx<'_>, new: NewUser, sub: String) -> Result<User> {
+    cx.store.take_turn()?;
     let (user, aliases) = draft(&new, sub, cx.now)?;
     check(cx.store, &user)?;
     let names = wanted_names(&user, &aliases);
@@ -102,6 +103,7 @@ pub(crate) fn add_as(cx: &mut Cx<'_>, new: NewUser, sub: String) -> Result<User>
 
 /// Changes a person; the fields that really changed. Nothing is written when none did.
 pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<FieldChange>)> {
+    cx.store.take_turn()?;
     let before = must_find(cx.store, sub)?;
     let old_names = cx.store.list_sign_in_names(sub)?;
     let (mut user, aliases) = patched(&before, &old_names, patch)?;
@@ -132,6 +134,7 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
 
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
 pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     let version = user.credential_version;
     user.password_hash = Some(password_hash);
@@ -156,6 +159,7 @@ pub fn enable(cx: &mut Cx<'_>, sub: &str) -> Result<bool> {
 
 /// Removes a person with their names, consents, sessions and grants. The subject is never given to anybody else.
 pub fn remove(cx: &mut Cx<'_>, sub: &str) -> Result<User> {
+    cx.store.take_turn()?;
     let user = must_find(cx.store, sub)?;
     for sid in cx.store.list_open_sids(sub)? {
         backchannel::session_ended(cx, sub, &sid)?;
@@ -187,6 +191,7 @@ fn must_find(store: &mut dyn Store, sub: &str) -> Result<User> {
 }
 
 fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     if user.state == state {
         return Ok(false);
