@@ -103,7 +103,6 @@ register-finish-submit = Create the account
 
 mail-register-subject = { $client }: your new account
 mail-register-lead = Somebody, probably you, wants to create an account at { $client } with this address.
-mail-register-username = Username
 mail-register-link = Open this link in the same browser and choose a password:
 mail-register-ignore = If it was not you, do nothing: no account is made.
 mail-known-subject = { $client }: you have an account

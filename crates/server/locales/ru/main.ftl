@@ -108,7 +108,6 @@ register-finish-submit = Создать учётную запись
 
 mail-register-subject = { $client }: ваша новая учётная запись
 mail-register-lead = Кто-то, вероятно вы, хочет создать учётную запись с этим адресом на сайте { $client }.
-mail-register-username = Имя пользователя
 mail-register-link = Откройте эту ссылку в том же браузере и задайте пароль:
 mail-register-ignore = Если это были не вы, ничего не делайте: учётная запись не появится.
 mail-known-subject = { $client }: у вас есть учётная запись

@@ -4,7 +4,7 @@ use crate::pages::i18n::{Arg, Locale, t, t_args};
 
 /// Messages that only mails use.
 #[cfg(test)]
-pub(crate) const KEYS: [&str; 29] = [
+pub(crate) const KEYS: [&str; 28] = [
     "mail-link-works",
     "mail-username",
     "mail-password-subject",
@@ -28,7 +28,6 @@ pub(crate) const KEYS: [&str; 29] = [
     "mail-account-page",
     "mail-register-subject",
     "mail-register-lead",
-    "mail-register-username",
     "mail-register-link",
     "mail-register-ignore",
     "mail-known-subject",
@@ -71,11 +70,10 @@ impl Writer {
         self.letter("mail-taken-subject", &[self.of_site("mail-taken-lead"), self.say("mail-taken-ignore")])
     }
 
-    /// A link to make an account.
-    pub(super) fn registration(&self, username: &str, url: &str) -> Letter {
-        let wanted = format!("{}: {username}", self.say("mail-register-username"));
+    /// A link to make an account. Nothing in it is what a stranger typed: nobody writes to others by it.
+    pub(super) fn registration(&self, url: &str) -> Letter {
         let (link, ignore) = (self.say("mail-register-link"), self.say("mail-register-ignore"));
-        self.letter("mail-register-subject", &[self.of_site("mail-register-lead"), wanted, format!("{link}\n{url}"), self.works(), ignore])
+        self.letter("mail-register-subject", &[self.of_site("mail-register-lead"), format!("{link}\n{url}"), self.works(), ignore])
     }
 
     /// To an address with which somebody wanted to make an account, and which has one.

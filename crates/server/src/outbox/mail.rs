@@ -93,7 +93,7 @@ impl Mails {
         let letter = match answer {
             registration::Answer::Link(link) => {
                 let url = link.url(issuer, &self.state.keys())?;
-                self.letter(None, &applicant.language, |writer| writer.registration(&applicant.username, &url))
+                self.letter(None, &applicant.language, |writer| writer.registration(&url))
             }
             registration::Answer::Known => self.letter(None, &applicant.language, |writer| writer.known(issuer)),
         };
