@@ -37,6 +37,8 @@ mod rocketchat_oracle;
 mod rocketchat_tools;
 mod self_registration;
 mod store;
+mod token_verb;
 mod tokens;
+mod tokens_api;
 mod trace;
 mod users_api;

@@ -17,13 +17,13 @@ propusk_tests::on_each_backend![
 ];
 
 /// The cookie of a fresh session of this person.
-fn cookie(house: &House, person: &Person) -> (String, String) {
+pub(super) fn cookie(house: &House, person: &Person) -> (String, String) {
     let user = person.user.clone();
     let (session, secret) = house.server.admin(move |cx| session::start(cx, &user, None, session::Browser::default()));
     (format!("propusk_session={}", secret.expose()), session.sid)
 }
 
-fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
+pub(super) fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
     let mut request = Request::post(&house.server.url("/rocketchat/login"));
     if let Some(cookie) = cookie {
         request = request.header("Cookie", cookie);
@@ -34,21 +34,21 @@ fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
     request.send().unwrap()
 }
 
-fn token(response: &Response) -> String {
+pub(super) fn token(response: &Response) -> String {
     assert_eq!(response.status, 200, "{}", response.text());
     response.json()["loginToken"].as_str().unwrap().to_owned()
 }
 
 /// Who a login token of the chat is.
-fn owner(house: &House, token: &str) -> Option<String> {
+pub(super) fn owner(house: &House, token: &str) -> Option<String> {
     let state = house.chat.state();
     let user = state.tokens.iter().find(|known| known.token == token)?.user.clone();
     state.chat.workspace.user(&user).username.clone()
 }
 
-const SECRET: [(&str, &str); 1] = [("rocketchat.create_token_secret", "create tokens secret")];
+pub(super) const SECRET: [(&str, &str); 1] = [("rocketchat.create_token_secret", "create tokens secret")];
 
-fn with_secret(backend: Backend, edition: Edition) -> House {
+pub(super) fn with_secret(backend: Backend, edition: Edition) -> House {
     let house = House::with(backend, edition, &SECRET);
     {
         let mut state = house.chat.state();

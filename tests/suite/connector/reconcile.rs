@@ -51,7 +51,7 @@ fn drifted(backend: Backend, count: usize) -> House {
 
 fn a_plan_changes_nothing_and_a_run_does_just_that(backend: Backend) {
     let house = drifted(backend, 3);
-    let plan = run(&house, &Wish { plan: true, only: None }, &mut Steps::default()).unwrap();
+    let plan = run(&house, &Wish { plan: true, ..Wish::default() }, &mut Steps::default()).unwrap();
     assert_eq!((plan.checked, plan.people.len(), house.changes()), (3, 3, 0));
     let mut steps = Steps::default();
     let done = run(&house, &Wish::default(), &mut steps).unwrap();

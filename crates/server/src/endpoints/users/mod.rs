@@ -1,8 +1,8 @@
 //! `/api/v1/users`: people for the services that keep them (a site's registration, a moderators' page). JSON in and out, for
 //! clients with a token of their own and the scope `propusk:users`; no page calls it, so no other origin may.
 
-mod answer;
-mod body;
+pub(super) mod answer;
+pub(super) mod body;
 
 use crate::bearer::calling_service;
 use crate::extract::form::query;
@@ -230,7 +230,7 @@ async fn run_password_link(state: &AppState, client_id: String, sub: String, now
 }
 
 /// By subject alone: a name in the path could turn into another person's.
-fn of_sub(cx: &mut Cx<'_>, sub: &str) -> propusk_domain::Result<User> {
+pub(super) fn of_sub(cx: &mut Cx<'_>, sub: &str) -> propusk_domain::Result<User> {
     let found = cx.store.find_user(sub)?;
     Ok(found.ok_or_else(|| answer::nobody(sub))?)
 }
