@@ -8,6 +8,9 @@ use propusk_crypto::looks_like_hash;
 use propusk_protocol::redirect_uri::check_registration;
 use propusk_protocol::{ClientAuthError, ClientCredentials, ErrorCode};
 
+/// What mends an unknown client whose identifier is like no other; the command stands behind it.
+pub(crate) const CORRECT_OR_REGISTER: &str = "correct the client id in the application's settings, or register it:";
+
 /// The one sentence for every failure: who cannot authenticate learns nothing else (RFC 6749 §5.2).
 const FAILED: &str = "Client authentication failed";
 
@@ -99,7 +102,7 @@ pub fn unknown_client_at(client_id: &str, redirect_uri: Option<&str>) -> Refusal
         .client(client_id)
         .expected("a registered client_id")
         .received(client_id)
-        .fix("correct the client id in the application's settings, or register it:");
+        .fix(CORRECT_OR_REGISTER);
     if !is_valid_client_id(client_id) {
         return refusal.fix("no client can have this identifier");
     }

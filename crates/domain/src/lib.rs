@@ -15,6 +15,7 @@ pub mod context;
 pub mod end_session;
 pub mod ephemeral;
 pub mod error;
+pub mod explain;
 pub mod flow;
 pub mod grant;
 pub mod ids;

@@ -6,8 +6,8 @@ use crate::outbox::{self, Poke};
 use crate::rocketchat::upkeep;
 use crate::state::AppState;
 use crate::trace;
-use propusk_domain::records::{AuditEvent, ChangeKind};
-use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
+use propusk_domain::records::{AuditEvent, ChangeKind, RefusalRecord};
+use propusk_domain::{Cx, Error, Fault, UnixTime, explain, ids, keys};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -186,8 +186,21 @@ fn write_refusals(state: &AppState, stop: &Stop) {
             }
             return;
         }
+        let batch = completed(state, batch);
         if let Err(error) = state.db.write(move |store| Ok(store.insert_refusals(&batch)?)) {
             tracing::warn!(fault = %error.into_fault(), "refusals could not be recorded");
+        }
+    }
+}
+
+/// With what only a look at the registered clients can add; without it when they cannot be read.
+fn completed(state: &AppState, batch: Vec<RefusalRecord>) -> Vec<RefusalRecord> {
+    let mut completed = batch.clone();
+    match state.db.read(|store| Ok(explain::complete(store, &mut completed)?)) {
+        Ok(()) => completed,
+        Err(error) => {
+            tracing::warn!(fault = %error.into_fault(), "refusals are recorded without a look at what is registered");
+            batch
         }
     }
 }
