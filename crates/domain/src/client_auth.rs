@@ -66,26 +66,22 @@ pub fn unreadable(error: ClientAuthError) -> Refusal {
     let mut refusal = Refusal::from(error.error);
     refusal.detail.cause = cause;
     refusal.basic_challenge = basic_challenge;
+    if cause != Cause::MalformedRequest {
+        refusal.detail.fix.clear();
+    }
     match cause {
-        Cause::MissingScheme => refusal
-            .expected("Authorization: Basic <base64>")
-            .received("the base64 alone")
-            .fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it"),
+        Cause::MissingScheme => refusal.expected("Authorization: Basic <base64>").fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it"),
         Cause::MalformedBasic => refusal
             .expected("Authorization: Basic <base64 of client_id:client_secret>")
-            .received("a header that is not that")
             .fix("set the application to client_secret_post, or correct how it builds the header"),
         Cause::TwoAuthMethods => refusal
-            .expected("one of client_secret_basic and client_secret_post")
-            .received("both at once")
+            .expected("one of client_secret_basic and client_secret_post, with one client_id")
             .fix("set one authentication method in the application's settings"),
         Cause::WrongAuthMethod => refusal
             .expected("client_secret_basic, client_secret_post or none")
-            .received("another method")
             .fix("set client_secret_basic or client_secret_post in the application's settings"),
         Cause::SecretMissing => refusal
             .expected("client_id, and client_secret where the client has one")
-            .received("no credentials")
             .fix("put client id and client secret into the application's settings"),
         _ => refusal,
     }

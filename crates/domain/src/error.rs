@@ -128,18 +128,6 @@ impl Refusal {
     }
 }
 
-impl From<ProtocolError> for Refusal {
-    fn from(error: ProtocolError) -> Self {
-        let mut refusal = Self::new(error.code, error.description, Cause::MalformedRequest);
-        refusal = match error.parameter {
-            Some(parameter) => refusal.expected(format!("a valid parameter {}", printable(&parameter))),
-            None => refusal.expected("a well-formed request"),
-        };
-        // Values may be secrets, so only those come along that the parser knows to be none.
-        refusal.received(error.received.as_deref().unwrap_or("a missing, repeated or malformed one")).fix(error.description)
-    }
-}
-
 /// The longest piece of outside text that a log line or an explanation shows, in characters.
 pub(crate) const SHOWN: usize = 200;
 

@@ -12,13 +12,17 @@ use std::collections::HashMap;
 /// How many different identifiers are compared for one batch: under a flood the rest goes without.
 const COMPARED: usize = 16;
 
-/// Names the registered client nearest to one that is not.
+/// Names the registered client nearest to one that is not, and lets only registered ones stand as the sender of a request that could not
+/// be read.
 pub fn complete(store: &mut dyn Store, records: &mut [RefusalRecord]) -> Result<(), Fault> {
-    let mut strangers: Vec<&mut RefusalRecord> = records.iter_mut().filter(|record| record.detail.cause == Cause::UnknownClient).collect();
-    if strangers.is_empty() {
+    if !records.iter().any(|record| record.detail.cause == Cause::UnknownClient || is_unread(record)) {
         return Ok(());
     }
     let clients = store.list_clients()?;
+    for record in records.iter_mut().filter(|record| is_unread(record)) {
+        record.detail.client_id = record.detail.client_id.take().filter(|claimed| clients.iter().any(|client| client.client_id == *claimed));
+    }
+    let mut strangers: Vec<&mut RefusalRecord> = records.iter_mut().filter(|record| record.detail.cause == Cause::UnknownClient).collect();
     let mut compared: HashMap<String, Option<(&str, bool)>> = HashMap::new();
     for record in &mut strangers {
         let Some(presented) = record.detail.received.clone() else { continue };
@@ -33,6 +37,14 @@ pub fn complete(store: &mut dyn Store, records: &mut [RefusalRecord]) -> Result<
         }
     }
     Ok(())
+}
+
+/// Whether its sender was only claimed, in a request that was refused before it was looked for.
+fn is_unread(record: &RefusalRecord) -> bool {
+    let cause = record.detail.cause;
+    let unread =
+        [Cause::MalformedRequest, Cause::TwoAuthMethods, Cause::MissingScheme, Cause::MalformedBasic, Cause::WrongAuthMethod, Cause::SecretMissing];
+    record.detail.client_id.is_some() && (unread.contains(&cause) || matches!(cause, Cause::WrongContentType | Cause::TokenInTwoPlaces))
 }
 
 /// A slip of the pen is mended in the application: no command is offered that would register it.

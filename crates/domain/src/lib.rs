@@ -25,6 +25,7 @@ pub mod introspect;
 pub mod keys;
 pub mod login;
 pub mod mail;
+mod malformed;
 pub mod outbox;
 pub mod password_link;
 pub mod personal_token;

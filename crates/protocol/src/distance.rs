@@ -14,12 +14,17 @@ pub fn nearest_identifier<'a>(registered: impl IntoIterator<Item = &'a str>, pre
     let (edits, _, nearest) = registered
         .into_iter()
         .take(CANDIDATES)
-        .map(|known| (distance(&known.to_lowercase(), &lower), distance(known, presented), known))
+        .map(|known| (edits(&known.to_lowercase(), &lower), distance(known, presented), known))
         .min_by_key(|(edits, exact, _)| (*edits, *exact))?;
-    let known = nearest.to_lowercase();
-    let length = known.chars().count().max(lower.chars().count());
-    let begins = known.len().min(lower.len()) >= 3 && (known.starts_with(&lower) || lower.starts_with(&known));
-    Some((nearest, edits * 3 <= length || begins))
+    let length = nearest.chars().count().max(lower.chars().count());
+    Some((nearest, edits * 3 <= length))
+}
+
+/// One that begins the other (`rocket`, `rocketchat`) is as near as one typo.
+fn edits(known: &str, asked: &str) -> usize {
+    let begins = known.len().min(asked.len()) >= 3 && (known.starts_with(asked) || asked.starts_with(known));
+    let edits = distance(known, asked);
+    if begins { edits.min(1) } else { edits }
 }
 
 /// Levenshtein distance in characters; exact unless the differing parts are longer than 128, and then an upper bound's

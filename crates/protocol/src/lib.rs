@@ -42,7 +42,7 @@ pub use client_auth::{ClientAuthError, ClientCredentials};
 pub use discovery::Metadata;
 pub use distance::nearest_identifier;
 pub use end_session::EndSessionRequest;
-pub use error::{ErrorCode, ProtocolError};
+pub use error::{ErrorCode, Problem, ProtocolError};
 pub use form::Params;
 pub use introspect::{IntrospectionRequest, IntrospectionResponse};
 pub use pkce::{CodeChallenge, CodeVerifier};

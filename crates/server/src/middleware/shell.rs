@@ -52,12 +52,15 @@ fn oversized(state: &AppState, request: &ServiceRequest, endpoint: &'static str)
     if url > limits.max_url_bytes {
         let refusal = Refusal::new(ErrorCode::UriTooLong, "The URL is too long", Cause::TooLarge);
         let refusal = refusal.expected(format!("at most {} bytes", limits.max_url_bytes)).received(format!("{url} bytes"));
+        let refusal = refusal.fix("shorten state and the list of scopes; the setting http.max_url_bytes is the limit");
         return Some(state.report(endpoint, refusal.into(), state.now()).json());
     }
     let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers > limits.max_header_bytes {
         let refusal = Refusal::new(ErrorCode::RequestTooLarge, "The headers are too large", Cause::TooLarge);
         let refusal = refusal.expected(format!("at most {} bytes", limits.max_header_bytes)).received(format!("{headers} bytes"));
+        let refusal = refusal
+            .fix("send less: cookies of other applications on the same host are the usual reason; the setting http.max_header_bytes is the limit");
         return Some(state.report(endpoint, refusal.into(), state.now()).json());
     }
     None
