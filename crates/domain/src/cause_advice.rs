@@ -76,6 +76,7 @@ advice! {
     TokenRevoked: "Sign in again." / "Войдите снова.";
     TokenUserDisabled: "propusk user enable NAME, then sign in again." / "propusk user enable NAME, затем войдите снова.";
     TokenOfAnotherClient: "Let the application sign people in with the client id of its identity path; a foreign token here is what an impersonator would send." / "Пусть приложение входит с тем client id, который стоит в его identity path; чужой токен здесь прислал бы самозванец.";
+    RevokeOfAnotherClient: "Let each client revoke its own tokens; an operator revokes anything: propusk session revoke SID." / "Пусть каждый клиент отзывает свои токены; оператор отзывает любые: propusk session revoke SID.";
     TokenWithoutOpenid: "Ask for the scope openid." / "Запрашивайте область openid.";
     TokenWithoutScope: "Give the client the scope that explain names (propusk client set ID --add-scope …) and take a token of its own by client_credentials." / "Дайте клиенту область, которую назовёт explain (propusk client set ID --add-scope …), и берите его собственный токен по client_credentials.";
     IntrospectNotAllowed: "propusk client set CLIENT_ID --introspect own (or any, for an API that checks everybody's)." / "propusk client set CLIENT_ID --introspect own (или any — для API, которое проверяет чужие).";
