@@ -120,6 +120,8 @@ causes! {
     ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
     ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
     UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
+    StoreUnavailable = "store_unavailable": "The database or Redis did not answer in time, was locked or had no room." / "База данных или Redis не ответили вовремя, были заняты или на них нет места.";
+    ServerFault = "server_fault": "Something broke on the server itself; nothing of the request was kept." / "Сломалось что-то на самом сервере; от запроса ничего не осталось.";
     InUse = "in_use": "It is still in use." / "Это ещё используется.";
 }
 

@@ -47,6 +47,6 @@ pub mod userinfo;
 
 pub use cause::Cause;
 pub use context::{Audit, Cx};
-pub use error::{Detail, Error, Fault, Refusal, Result};
+pub use error::{Alarm, Detail, Error, Fault, Refusal, Result};
 pub use policy::Policy;
 pub use time::UnixTime;

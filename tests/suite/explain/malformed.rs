@@ -57,7 +57,12 @@ fn control_characters_and_broken_encodings() {
         (&b"scope=open%0Aid"[..], "scope without control characters", "scope: open\\u{a}id, with U+000A as character 5", "remove line breaks"),
         (b"code=ppc_abc%0D", "code without control characters", "code: 8 characters, with U+000D as character 8", "from code"),
         (b"scope=%zz", "scope as percent-encoded UTF-8", "scope with bytes that are no percent-encoded UTF-8: %zz", "percent-encode scope"),
-        (b"{\"secret\":\"%zz\"}=1", "names of 1 to 128 bytes without control characters", "a name of 16 bytes with a value of 1 bytes", "form-encoded"),
+        (
+            b"{\"secret\":\"%zz\"}=1",
+            "names of 1 to 128 bytes without control characters",
+            "a name of 16 bytes with a value of 1 bytes",
+            "form-encoded",
+        ),
         (b"", "grant_type", "no grant_type", "let the application send grant_type"),
     ] {
         let answer = post(&server, "/oauth/token", &[("Authorization", &authorization)], FORM, body);

@@ -1,6 +1,7 @@
 //! The outermost layer: limits on URL and headers, the headers that every answer carries, one log line, one count.
 
 use crate::extract::address::client_address;
+use crate::request_id;
 use crate::state::AppState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -26,14 +27,8 @@ pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody 
     };
     let request = crate::compat::canonical(&state, request);
     let endpoint = crate::routes::endpoint_of(request.path(), state.settings.issuer_path());
-    let mut response = match oversized(&state, &request, endpoint) {
-        Some(refused) => request.into_response(refused),
-        None => match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body(),
-            Err(error) => return Err(error),
-        },
-    };
     let id = token(&state.rng, 9);
+    let mut response = request_id::scope(id.clone(), answer(&state, request, endpoint, next)).await?;
     let headers = response.headers_mut();
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -44,6 +39,18 @@ pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody 
     }
     observe(&state, &response, endpoint, &id, began);
     Ok(response)
+}
+
+async fn answer(
+    state: &AppState,
+    request: ServiceRequest,
+    endpoint: &'static str,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match oversized(state, &request, endpoint) {
+        Some(refused) => Ok(request.into_response(refused)),
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    }
 }
 
 fn oversized(state: &AppState, request: &ServiceRequest, endpoint: &'static str) -> Option<HttpResponse> {

@@ -113,12 +113,13 @@ pub(crate) enum Notice {
     BadToken,
     Throttled { seconds: u64 },
     Busy,
+    Unavailable,
 }
 
 impl Notice {
     /// One of each, for tests.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Saved,
         Self::PasswordChanged,
         Self::SessionEnded,
@@ -133,6 +134,7 @@ impl Notice {
         Self::TokenRevoked,
         Self::Throttled { seconds: 30 },
         Self::Busy,
+        Self::Unavailable,
     ];
 
     /// What a redirect says after something was done.
@@ -176,6 +178,7 @@ impl Notice {
             Self::TokenRevoked => ("account-token-revoked", None),
             Self::Throttled { seconds } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Busy => ("notice-busy", None),
+            Self::Unavailable => ("notice-unavailable", None),
         }
     }
 }
