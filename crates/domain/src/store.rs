@@ -256,13 +256,21 @@ pub trait Upkeep {
     fn table_sizes(&mut self) -> Stored<Vec<(&'static str, i64)>>;
 }
 
+/// Who administers.
+pub trait Turns {
+    /// Waits until no other transaction administers, and keeps others waiting until this one ends. What is read afterwards is what
+    /// all earlier ones have left, so that a change that begins with a look at the whole row loses nobody else's. SQLite has one writer
+    /// anyway.
+    fn take_turn(&mut self) -> Stored<()>;
+}
+
 /// Everything.
 pub trait Store:
-    Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
+    Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
 {
 }
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens> Store
-    for T
+impl<T: Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens>
+    Store for T
 {
 }
