@@ -37,7 +37,7 @@ pub(crate) async fn check(state: &AppState, username: &str, password: &str, addr
 fn about_whom(state: &AppState, error: Error, name: &str) -> Error {
     let Error::Refused(mut refusal) = error else { return error };
     if let Some(alarm) = &mut refusal.alarm {
-        match state.db.read(|store| Ok(login::find(store, name)?)) {
+        match state.db.read(|store| login::find(store, name)) {
             Ok(user) => alarm.sub = user.map(|user| user.sub),
             Err(error) => tracing::warn!(fault = %error.into_fault(), "whose account is guessed at could not be read"),
         }
