@@ -449,7 +449,7 @@ fn settings_are_checked_all_at_once_and_printed_without_secrets() {
 fn every_verb_has_help_with_an_example_and_the_version_its_commit() {
     let home = Installation::new();
     let verbs = "serve|migrate|user add|user list|user show|user set|user set-password|user disable|user enable|user remove|client add|client list|client show|client set|\
-                 client rotate-secret|client check-secret|client remove|key list|key rotate|session list|session revoke|claims|explain|trace|audit|backup|restore|apply|config check|config print";
+                 client rotate-secret|client check-secret|client remove|key list|key rotate|session list|session revoke|token create|token list|token revoke|claims|explain|trace|audit|backup|restore|apply|config check|config print";
     for verb in verbs.split('|') {
         let help = home.run(&verb.split_whitespace().chain(["--help"]).collect::<Vec<_>>());
         assert!(

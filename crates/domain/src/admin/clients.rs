@@ -4,6 +4,7 @@ use super::changed_meanwhile;
 use super::client_rules::{check, check_given_secret};
 use super::diff::{self, FieldChange};
 use crate::cause::Cause;
+use crate::chat;
 use crate::client::{Client, ClientSecret, GrantType, Introspect, Preset, is_valid_client_id};
 use crate::client_auth::diagnose_secret;
 use crate::context::{Audit, Cx};
@@ -189,6 +190,10 @@ pub fn set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<(Cli
         return Err(changed_meanwhile("the client"));
     }
     cx.audit(Audit::of("client_changed").client(client_id).detail(diff::names(&changes)))?;
+    if client.settings.role_map != before.settings.role_map && client_id == cx.policy.chat_client {
+        let old = cx.store.list_role_maps()?.into_iter().find(|map| map.name == before.settings.role_map);
+        chat::map_changed(cx, &client.settings.role_map, &old.unwrap_or_default())?;
+    }
     if client.disabled && !before.disabled {
         let revoked = cx.store.revoke_grants(GrantsOf::Client(client_id), cx.now)?.len();
         cx.audit(Audit::of("client_disabled").client(client_id).detail(format!("{}: {revoked} grants", Revocation::ClientDisabled.as_str())))?;

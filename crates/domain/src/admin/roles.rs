@@ -2,6 +2,7 @@
 
 use super::changed_meanwhile;
 use crate::cause::Cause;
+use crate::chat;
 use crate::context::{Audit, Cx};
 use crate::error::{Refusal, Result};
 use crate::roles::{ROLES, RoleMap, is_valid_role};
@@ -61,10 +62,12 @@ pub fn remove_role(cx: &mut Cx<'_>, role: &str) -> Result<()> {
 pub fn put_role_map(cx: &mut Cx<'_>, map: &RoleMap) -> Result<bool> {
     cx.store.take_turn()?;
     check_map(map, &cx.store.list_roles()?)?;
-    if cx.store.list_role_maps()?.contains(map) {
+    let before = cx.store.list_role_maps()?.into_iter().find(|known| known.name == map.name);
+    if before.as_ref() == Some(map) {
         return Ok(false);
     }
     cx.store.put_role_map(map)?;
+    chat::map_changed(cx, &map.name, &before.unwrap_or_default())?;
     cx.audit(Audit::of("role_map_changed").detail(map.name.as_str()))?;
     Ok(true)
 }

@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::{NameKind, SignInName, User, UserState, is_valid_sign_in_name, is_valid_username, name_key};
 use crate::{backchannel, chat, ids, session};
-use propusk_protocol::StandardClaims;
+use propusk_protocol::{ErrorCode, IfMatch, StandardClaims};
 use std::collections::BTreeMap;
 
 /// A person to be added.
@@ -124,6 +124,20 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
     }
     chat::person_changed(cx, sub)?;
     Ok((user, changes))
+}
+
+/// Refuses when the person is not as the caller has seen them; otherwise nobody else changes them until the transaction ends.
+pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()> {
+    cx.store.take_turn()?;
+    let version = must_find(cx.store, sub)?.version();
+    if seen.admits(&version) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(ErrorCode::PreconditionFailed, "The person has changed meanwhile", Cause::ChangedSince)
+        .expected(format!("If-Match: \"{version}\""))
+        .received("the tag of another state of the person")
+        .fix("read the person again, and repeat the change if it is still wanted");
+    Err(refusal.into())
 }
 
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
