@@ -17,6 +17,7 @@ mod backchannel;
 mod backup;
 mod bad_input;
 mod cli;
+mod cli_failures;
 mod connector;
 mod deploy;
 mod docs;

@@ -116,6 +116,8 @@ pub struct Problem {
 pub struct SettingsError {
     /// At least one.
     pub problems: Vec<Problem>,
+    /// Whether the file could not even be reached.
+    pub is_unreachable: bool,
 }
 
 impl std::fmt::Display for SettingsError {
@@ -140,8 +142,10 @@ impl Settings {
         let Some(path) = config else {
             return Self::from_sources(None, environment()?);
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| SettingsError::of(&path.display().to_string(), format!("cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError {
+            is_unreachable: error.kind() != std::io::ErrorKind::InvalidData,
+            ..SettingsError::of(&path.display().to_string(), format!("cannot be read: {error}"))
+        })?;
         Self::from_sources(Some(&text), environment()?)
     }
 
@@ -169,7 +173,7 @@ impl Settings {
         let mut root = Section::root(table);
         let settings = Self::read(&mut root);
         let problems = root.finish();
-        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
+        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems, is_unreachable: false }) }
     }
 
     /// Settings from paths and values (`("http.listen", "127.0.0.1:0")`), without file and environment: for tests.
@@ -282,7 +286,7 @@ impl Settings {
 
 impl SettingsError {
     fn of(path: &str, sentence: String) -> Self {
-        Self { problems: vec![Problem { path: path.to_owned(), sentence }] }
+        Self { problems: vec![Problem { path: path.to_owned(), sentence }], is_unreachable: false }
     }
 }
 
@@ -301,5 +305,5 @@ fn environment() -> Result<Vec<(String, String)>, SettingsError> {
             Err(_) => problems.push(Problem { path: name, sentence: "the value is not UTF-8".to_owned() }),
         }
     }
-    if problems.is_empty() { Ok(variables) } else { Err(SettingsError { problems }) }
+    if problems.is_empty() { Ok(variables) } else { Err(SettingsError { problems, is_unreachable: false }) }
 }

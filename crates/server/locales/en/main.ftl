@@ -27,6 +27,7 @@ notice-throttled-minutes = { $count ->
    *[other] Too many attempts. Try again in { $count } minutes.
 }
 notice-busy = Many people are signing in at this moment. Wait a few seconds and try again.
+notice-unavailable = The service cannot reach the place where it keeps its data. Nothing was lost; try again in a minute.
 notice-reauthenticate = Please enter your password again to confirm that it is you.
 notice-stale = Some time has passed since you came here. If the application does not let you in afterwards, start again from there.
 notice-password-set = The password is set, and you are signed out everywhere. Sign in with it now.

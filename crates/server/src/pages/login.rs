@@ -263,7 +263,8 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
     let seconds = reported.retry_after.unwrap_or(1).max(1);
     let (notice, status) = match (reported.cause, reported.code) {
         (Some(Cause::LoginThrottled), _) => (LoginNotice::Throttled { seconds: seconds.cast_unsigned() }, StatusCode::TOO_MANY_REQUESTS),
-        (Some(Cause::HashQueueFull), _) | (None, ErrorCode::TemporarilyUnavailable) => (LoginNotice::Busy, StatusCode::SERVICE_UNAVAILABLE),
+        (Some(Cause::HashQueueFull), _) => (LoginNotice::Busy, StatusCode::SERVICE_UNAVAILABLE),
+        (None, ErrorCode::TemporarilyUnavailable) => (LoginNotice::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
         (Some(_), _) => (LoginNotice::WrongCredentials, StatusCode::FORBIDDEN),
         (None, _) => return error::page(state, request, &reported, super::view::ErrorKind::ServerError, None),
     };
@@ -273,4 +274,18 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoginNotice;
+    use crate::pages::i18n::Locale;
+
+    #[test]
+    fn long_waits_are_told_in_minutes() {
+        let text = |seconds| LoginNotice::Throttled { seconds }.text(Locale::En);
+        assert!(text(0).contains("1 second."));
+        assert!(text(90).contains("90 seconds"));
+        assert!(text(91).contains("2 minutes"));
+    }
 }

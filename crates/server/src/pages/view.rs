@@ -80,6 +80,10 @@ impl Login<'_> {
         self.notice.is_some_and(LoginNotice::is_error)
     }
 
+    fn is_unavailable(&self) -> bool {
+        self.notice == Some(LoginNotice::Unavailable)
+    }
+
     /// Both fields: which of the two is wrong is nobody's business.
     fn is_invalid(&self) -> bool {
         self.notice == Some(LoginNotice::WrongCredentials)
@@ -104,6 +108,8 @@ pub enum LoginNotice {
     },
     /// Refused with 503 because too many passwords are being checked.
     Busy,
+    /// Refused with 503 because the database or the ephemeral store does not answer.
+    Unavailable,
     /// The application asked for a fresh sign-in (`prompt=login`, `max_age`).
     Reauthenticate,
     /// The flow is so old that the application may have forgotten it (Rocket.Chat does after five minutes).
@@ -114,13 +120,14 @@ pub enum LoginNotice {
 
 impl LoginNotice {
     /// One of each, for tests and previews.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Expired,
         Self::CookieLost,
         Self::CookiesBlocked,
         Self::WrongCredentials,
         Self::Throttled { seconds: 30 },
         Self::Busy,
+        Self::Unavailable,
         Self::Reauthenticate,
         Self::Stale,
         Self::PasswordSet,
@@ -144,6 +151,7 @@ impl LoginNotice {
             Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
             Self::Busy => ("notice-busy", None),
+            Self::Unavailable => ("notice-unavailable", None),
             Self::Reauthenticate => ("notice-reauthenticate", None),
             Self::Stale => ("notice-stale", None),
             Self::PasswordSet => ("notice-password-set", None),
@@ -152,7 +160,7 @@ impl LoginNotice {
 
     /// Errors are announced at once (`role=alert`), the rest when the reader is ready (`role=status`).
     fn is_error(self) -> bool {
-        matches!(self, Self::CookiesBlocked | Self::WrongCredentials | Self::Throttled { .. } | Self::Busy)
+        matches!(self, Self::CookiesBlocked | Self::WrongCredentials | Self::Throttled { .. } | Self::Busy | Self::Unavailable)
     }
 }
 

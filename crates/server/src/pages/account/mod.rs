@@ -173,6 +173,7 @@ fn refused(reported: &Reported) -> (Option<Notice>, StatusCode) {
     let seconds = reported.retry_after.unwrap_or(1).max(1).cast_unsigned();
     match reported.code {
         ErrorCode::TooManyRequests => (Some(Notice::Throttled { seconds }), StatusCode::TOO_MANY_REQUESTS),
+        ErrorCode::TemporarilyUnavailable if reported.cause.is_none() => (Some(Notice::Unavailable), StatusCode::SERVICE_UNAVAILABLE),
         ErrorCode::TemporarilyUnavailable => (Some(Notice::Busy), StatusCode::SERVICE_UNAVAILABLE),
         _ => (Some(Notice::WrongPassword), StatusCode::FORBIDDEN),
     }

@@ -131,12 +131,13 @@ pub(crate) enum Notice {
     BadToken,
     Throttled { seconds: u64 },
     Busy,
+    Unavailable,
 }
 
 impl Notice {
     /// One of each, for tests.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 19] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Saved,
         Self::EmailAsked,
         Self::PasswordChanged,
@@ -156,6 +157,7 @@ impl Notice {
         Self::Throttled { seconds: 30 },
         Self::Throttled { seconds: 3600 },
         Self::Busy,
+        Self::Unavailable,
     ];
 
     /// What a redirect says after something was done.
@@ -207,6 +209,7 @@ impl Notice {
             Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
             Self::Busy => ("notice-busy", None),
+            Self::Unavailable => ("notice-unavailable", None),
         }
     }
 }
