@@ -104,6 +104,8 @@ causes! {
     LoginThrottled = "login_throttled": "Too many failed sign-ins; the next attempt has to wait." / "Слишком много неудачных входов; нужно подождать.";
     WeakPassword = "weak_password": "The new password is too short or too easy to guess." / "Новый пароль слишком короткий, либо его легко угадать.";
     PasswordLinkDead = "password_link_dead": "The link to set a password was damaged, used before or too old." / "Ссылка для нового пароля повреждена, уже использована или устарела.";
+    MailLinkDead = "mail_link_dead": "The link from a mail was damaged, used before, too old, or ended by a later change." / "Ссылка из письма повреждена, уже использована, устарела или отменена более поздним изменением.";
+    MailLinkForeign = "mail_link_foreign": "The link from a mail was opened in a browser in which somebody else is signed in." / "Ссылка из письма открыта в браузере, где вошёл другой человек.";
     HashQueueFull = "hash_queue_full": "More sign-ins wait than the machine can hash in time." / "Входов больше, чем машина успевает проверить.";
     LogoutHintInvalid = "logout_hint_invalid": "The id_token_hint is not an ID token of this server." / "id_token_hint не является ID-токеном этого сервера.";
     PostLogoutUriMismatch = "post_logout_uri_mismatch": "The post-logout redirect URI is not registered for the client." / "Адрес возврата после выхода не зарегистрирован у клиента.";

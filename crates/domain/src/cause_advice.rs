@@ -90,6 +90,8 @@ advice! {
     LoginThrottled: "Wait as long as the page says; behind a proxy set http.trusted_proxies, or everybody counts as one address. Who was guessed at: propusk audit --kind sign_in_throttled." / "Подождите, сколько сказано на странице; за прокси задайте http.trusted_proxies, иначе все считаются одним адресом. Кого пытались угадать: propusk audit --kind sign_in_throttled.";
     WeakPassword: "Choose a longer password of several words; password.min_length and password.min_score say what is asked." / "Выберите пароль длиннее, из нескольких слов; требования задают password.min_length и password.min_score.";
     PasswordLinkDead: "Make another link: propusk user set-password NAME --link; with a mail server the person asks for one on the sign-in page." / "Сделайте новую ссылку: propusk user set-password NAME --link; если настроена почта, человек просит её сам на странице входа.";
+    MailLinkDead: "Ask for another link where this one was asked for: at /account, or at /register." / "Запросите новую ссылку там же, где и эту: на /account или на /register.";
+    MailLinkForeign: "Sign out, or open the link in another browser." / "Выйдите или откройте ссылку в другом браузере.";
     HashQueueFull: "Try again in a moment; if it lasts, give the machine more cores or lower password.memory_kib." / "Повторите чуть позже; если не проходит, добавьте ядер или уменьшите password.memory_kib.";
     LogoutHintInvalid: "Send the newest ID token of this server as id_token_hint, or none." / "Присылайте новейший ID-токен этого сервера как id_token_hint или не присылайте его.";
     PostLogoutUriMismatch: "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI" / "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI";

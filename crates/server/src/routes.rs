@@ -3,7 +3,9 @@
 use crate::compat;
 use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, tokens, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password};
+use crate::pages::{
+    account, assets, authorize, consent, forgot_password, home, login, logout, register, rocketchat as chat, set_password, verify_email,
+};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::http::Method;
@@ -12,7 +14,7 @@ use actix_web::web::{Data, ServiceConfig, delete, get, head, method, patch, post
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 /// Everything under the path of the issuer, plus the places that do not move with it.
-pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatSettings) {
+pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatSettings, registers: bool) {
     // RFC 8414 §3.1 puts the well-known part between host and path; probes look at the root.
     if !base.is_empty() {
         let inserted = format!("/.well-known/oauth-authorization-server{base}");
@@ -20,7 +22,13 @@ pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatS
         config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
         config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
     }
-    config.service(scope(base).configure(table).configure(|config| compat::configure(config, compat)).default_service(to(unknown::path)));
+    config.service(
+        scope(base)
+            .configure(table)
+            .configure(|config| compat::configure(config, compat))
+            .configure(|config| register::configure(config, registers))
+            .default_service(to(unknown::path)),
+    );
     config.default_service(to(unknown::path));
 }
 
@@ -107,6 +115,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(head().to(set_password::get))
                 .route(post().to(set_password::post)),
         )
+        .service(
+            page("/verify-email", "verify_email", "GET, HEAD, POST")
+                .route(get().to(verify_email::get))
+                .route(head().to(verify_email::get))
+                .route(post().to(verify_email::post)),
+        )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(
             endpoint("/rocketchat/login", "rocketchat", "GET, POST")
@@ -139,7 +153,7 @@ fn document(path: &str, name: &'static str) -> Resource {
 }
 
 /// A resource that people look at.
-fn page(path: &str, name: &'static str, allow: &'static str) -> Resource {
+pub(crate) fn page(path: &str, name: &'static str, allow: &'static str) -> Resource {
     with_methods(path, name, allow, true)
 }
 
@@ -169,6 +183,8 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/account" => "account",
         "/set-password" => "set_password",
         "/forgot-password" => "forgot_password",
+        "/verify-email" => "verify_email",
+        "/register" | "/register/finish" => "register",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",

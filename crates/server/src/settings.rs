@@ -11,6 +11,7 @@ mod http;
 mod issuer;
 mod lifetimes;
 mod operation;
+mod registration;
 mod rocketchat;
 mod secret_url;
 mod section;
@@ -33,6 +34,7 @@ pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
 pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings, TraceSettings};
+pub use registration::RegistrationSettings;
 pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
@@ -96,6 +98,8 @@ pub struct Settings {
     pub backup: BackupSettings,
     /// `[smtp]`
     pub smtp: SmtpSettings,
+    /// `[registration]`
+    pub registration: RegistrationSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -195,6 +199,7 @@ impl Settings {
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
             password_link_lifetime: self.password.link_lifetime,
+            mailed_link_lifetime: self.smtp.link_lifetime,
             chat_client: self.rocketchat.client.clone(),
             chat_configured: self.rocketchat.url.is_some(),
         }
@@ -247,6 +252,8 @@ impl Settings {
 
     fn read(root: &mut Section) -> Self {
         let http = root.section("http", HttpSettings::read);
+        let smtp = root.section("smtp", SmtpSettings::read);
+        let can_mail = smtp.is_set() || root.has_problem("smtp.");
         let allow_insecure_issuer = root.flag("allow_insecure_issuer", false);
         Self {
             issuer: issuer::read(root, &http, allow_insecure_issuer),
@@ -271,7 +278,8 @@ impl Settings {
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
             backup: root.section("backup", BackupSettings::read),
-            smtp: root.section("smtp", SmtpSettings::read),
+            smtp,
+            registration: root.section("registration", |section| RegistrationSettings::read(section, can_mail)),
         }
     }
 }

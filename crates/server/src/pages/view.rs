@@ -3,10 +3,14 @@
 //! No page holds a script or a style of its own (the policy of every page is `default-src 'none'; style-src 'self'; img-src 'self' data:`);
 //! only [`FormPost`] loads `form-post.js`, and the chat's frame `chat-frame.js`. Every text is escaped by the template. Rendering: [`askama::Template::render`].
 
+mod error_kind;
+
 use askama::Template;
 
 use super::brand::{Asset, Brand};
 use super::i18n::{Arg, Locale, t, t_args};
+
+pub use error_kind::ErrorKind;
 
 /// What every page needs to know.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct Login<'a> {
     pub username: &'a str,
     /// Where a forgotten password is replaced; `None` when no mail can be sent.
     pub forgot_href: Option<&'a str>,
+    /// Where an account is made; `None` where strangers make none.
+    pub register_href: Option<&'a str>,
     /// What the person should know before trying (again).
     pub notice: Option<LoginNotice>,
 }
@@ -250,93 +256,6 @@ impl ErrorPage<'_> {
     }
 }
 
-/// Why a page refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// No client of that id.
-    UnknownClient,
-    /// The client is switched off.
-    DisabledClient,
-    /// `redirect_uri` is not registered. The page says nothing about what is.
-    RedirectUriMismatch,
-    /// `redirect_uri` did not come.
-    RedirectUriMissing,
-    /// Missing, repeated or malformed parameters.
-    InvalidRequest,
-    /// The flow of the address cannot be opened, or is over.
-    FlowBroken,
-    /// The one-time link was used, or is over.
-    LinkDead,
-    /// The form did not come from this browser's own page, and no flow could be started again.
-    Csrf,
-    /// Too many requests.
-    Throttled,
-    /// A fault on this side.
-    ServerError,
-    /// A dependency is away.
-    TemporarilyUnavailable,
-    /// No such path.
-    NotFound,
-    /// A path that exists, asked in another way.
-    MethodNotAllowed,
-    /// Body, header or field over its limit.
-    TooLarge,
-    /// Not for this account.
-    AccessDenied,
-    /// Everything else.
-    Other,
-}
-
-impl ErrorKind {
-    /// One of each, for tests and previews.
-    pub const ALL: [Self; 16] = [
-        Self::UnknownClient,
-        Self::DisabledClient,
-        Self::RedirectUriMismatch,
-        Self::RedirectUriMissing,
-        Self::InvalidRequest,
-        Self::FlowBroken,
-        Self::LinkDead,
-        Self::Csrf,
-        Self::Throttled,
-        Self::ServerError,
-        Self::TemporarilyUnavailable,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::TooLarge,
-        Self::AccessDenied,
-        Self::Other,
-    ];
-
-    /// Its name in the message files.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::UnknownClient => "unknown-client",
-            Self::DisabledClient => "disabled-client",
-            Self::RedirectUriMismatch => "redirect-uri-mismatch",
-            Self::RedirectUriMissing => "redirect-uri-missing",
-            Self::InvalidRequest => "invalid-request",
-            Self::FlowBroken => "flow-broken",
-            Self::LinkDead => "link-dead",
-            Self::Csrf => "csrf",
-            Self::Throttled => "throttled",
-            Self::ServerError => "server-error",
-            Self::TemporarilyUnavailable => "temporarily-unavailable",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::TooLarge => "too-large",
-            Self::AccessDenied => "access-denied",
-            Self::Other => "other",
-        }
-    }
-
-    /// The kind of that slug, also when it is written with underscores; [`ErrorKind::Other`] for anything else.
-    pub fn from_slug(slug: &str) -> Self {
-        let slug = slug.replace('_', "-");
-        Self::ALL.into_iter().find(|kind| kind.slug() == slug).unwrap_or(Self::Other)
-    }
-}
-
 /// The answer as a form that submits itself (OAuth 2.0 Form Post Response Mode §2). Needs `script-src 'self'`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "form_post.html")]
@@ -381,8 +300,11 @@ mod tests {
     fn every_page(locale: Locale, text: &str) -> Vec<(&'static str, String)> {
         let brand = Brand::new(Some(text), None, None).unwrap();
         let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()), reference: None };
-        let login =
-            |notice| Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), notice }.render().unwrap();
+        let login = |notice| {
+            Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), register_href: Some(text), notice }
+                .render()
+                .unwrap()
+        };
         let person = Person { name: Some(text), username: text };
         let mut pages = vec![
             ("login", login(None)),
@@ -478,7 +400,9 @@ mod tests {
     fn wrong_credentials_are_announced_at_both_fields() {
         let brand = Brand::default();
         let page = || Page { locale: Locale::En, brand: &brand, base: "/id", switch_href: None, reference: None };
-        let render = |notice| Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, notice }.render().unwrap();
+        let render = |notice| {
+            Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, register_href: None, notice }.render().unwrap()
+        };
         let wrong = render(Some(LoginNotice::WrongCredentials));
         assert!(wrong.contains("id=\"login-notice\" class=\"notice error\" role=\"alert\""));
         assert_eq!(wrong.matches("aria-describedby=\"login-notice\"").count(), 2);
@@ -490,11 +414,10 @@ mod tests {
     }
 
     #[test]
-    fn error_kinds_are_found_by_either_spelling() {
-        for kind in ErrorKind::ALL {
-            assert_eq!(ErrorKind::from_slug(kind.slug()), kind);
-            assert_eq!(ErrorKind::from_slug(&kind.slug().replace('-', "_")), kind);
-        }
-        assert_eq!(ErrorKind::from_slug("no such kind"), ErrorKind::Other);
+    fn long_waits_are_told_in_minutes() {
+        let text = |seconds| LoginNotice::Throttled { seconds }.text(Locale::En);
+        assert!(text(0).contains("1 second."));
+        assert!(text(90).contains("90 seconds"));
+        assert!(text(91).contains("2 minutes"));
     }
 }
