@@ -36,7 +36,7 @@ fn an_application_of_the_old_site_goes_on_under_its_old_paths(backend: Backend) 
     assert_eq!(ask("/revoke_token/", &[("token", tokens.json()["access_token"].as_str().unwrap())]).status, 200);
     assert_eq!(ask("/introspect/", &[("token", "anna-wiki-access-token")]).json()["active"], false);
     // A method that the endpoint does not have is told so, under either name.
-    assert_eq!((get("/token/").status, get("/token/").header("allow").map(str::to_owned)), (405, Some("POST".to_owned())));
+    assert_eq!((get("/token/").status, get("/token/").header("allow").map(str::to_owned)), (405, Some("POST, OPTIONS".to_owned())));
 
     let identity = Request::get(&server.url("/api/v1/auth/rocket/identity/")).bearer("anna-chat-access-token").send().unwrap();
     let told = identity.json();
