@@ -116,7 +116,7 @@ fn judge_opt_in(base: &str, request: &Request, response: &Response) -> Option<Re
 
 /// The methods of a path item as `Allow` lists them.
 pub fn allowed(item: &Value) -> String {
-    let names = ["get", "head", "post", "put", "patch"].iter().filter(|name| item.get(**name).is_some());
+    let names = ["get", "head", "post", "put", "patch", "delete"].iter().filter(|name| item.get(**name).is_some());
     names.map(|name| name.to_ascii_uppercase()).collect::<Vec<_>>().join(", ")
 }
 

@@ -35,6 +35,8 @@ mod rocketchat;
 mod rocketchat_oracle;
 mod rocketchat_tools;
 mod store;
+mod token_verb;
 mod tokens;
+mod tokens_api;
 mod trace;
 mod users_api;

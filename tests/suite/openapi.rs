@@ -28,7 +28,7 @@ fn operations() -> impl Iterator<Item = (&'static str, &'static str, &'static Va
 
 /// A path with its parameters filled in.
 fn concrete(path: &str) -> String {
-    path.replace("{client_id}", "rocketchat").replace("{name}", "style.css").replace("{sub}", "nobody")
+    path.replace("{client_id}", "rocketchat").replace("{name}", "style.css").replace("{sub}", "nobody").replace("{id}", "nothing")
 }
 
 fn send(server: &TestServer, method: &str, path: &str) -> Response {

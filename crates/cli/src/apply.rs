@@ -6,7 +6,7 @@ use crate::input;
 use crate::output::{FINDINGS, Report, short};
 use clap::Args;
 use propusk_crypto::{Secret, Verdict};
-use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind};
+use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind, Rehearsed};
 use propusk_domain::admin::declaration::{Declaration, Material, Password, UserEntry};
 use propusk_domain::user::{User, name_key};
 use propusk_server::instance::Instance;
@@ -61,7 +61,8 @@ impl Apply {
         let (material, generated) = prepare(&instance, &wanted, directory, self.plan)?;
         let prune = self.prune;
         if self.plan {
-            let differences = instance.read(|cx| apply::plan(cx, &wanted, &material, prune))?;
+            let Err(rehearsed) = instance.write(move |cx| Rehearsed::play(cx, &wanted, &material, prune));
+            let differences = Rehearsed::differences(rehearsed)?;
             let changed = differs(&differences);
             let human = render(&differences) + if changed { "" } else { "Nothing would change.\n" };
             let report = Report::of(json!({ "changed": changed, "differences": differences })).human(human);

@@ -89,7 +89,7 @@ impl Sync {
         let only = self.user.map(|name| house::find_user(&instance, &name)).transpose()?;
         let outbound = Outbound::new(&instance.settings.outbound)?;
         let mut watch = Bar::new(!json && only.is_none() && std::io::stderr().is_terminal());
-        let result = sync(&instance, &outbound, &Wish { plan: self.plan, only }, &mut watch);
+        let result = sync(&instance, &outbound, &Wish { plan: self.plan, only, asked: None }, &mut watch);
         watch.0.finish_and_clear();
         let report = match result {
             Ok(report) => report,

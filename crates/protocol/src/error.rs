@@ -64,6 +64,8 @@ pub enum ErrorCode {
     TooManyRequests,
     /// What is asked for contradicts what is there already (RFC 9110 §15.5.10).
     Conflict,
+    /// What is there is not what the caller has seen (RFC 9110 §15.5.13).
+    PreconditionFailed,
 }
 
 impl ErrorCode {
@@ -96,6 +98,7 @@ impl ErrorCode {
         Self::UriTooLong,
         Self::TooManyRequests,
         Self::Conflict,
+        Self::PreconditionFailed,
     ];
 
     /// The value of the `error` member or parameter.
@@ -124,6 +127,7 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
+            Self::PreconditionFailed => "precondition_failed",
         }
     }
 
@@ -150,6 +154,7 @@ impl ErrorCode {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
+            Self::PreconditionFailed => 412,
             Self::RequestTooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
@@ -305,7 +310,7 @@ mod tests {
     fn each_code_is_listed_once() {
         let mut seen = std::collections::HashSet::new();
         assert!(ErrorCode::ALL.iter().all(|code| seen.insert(*code)));
-        assert_eq!(ErrorCode::ALL.len(), 27);
+        assert_eq!(ErrorCode::ALL.len(), 28);
     }
 
     #[test]
@@ -317,6 +322,7 @@ mod tests {
             (ErrorCode::InsufficientScope, 403, "insufficient_scope"),
             (ErrorCode::NotFound, 404, "not_found"),
             (ErrorCode::MethodNotAllowed, 405, "method_not_allowed"),
+            (ErrorCode::PreconditionFailed, 412, "precondition_failed"),
             (ErrorCode::RequestTooLarge, 413, "invalid_request"),
             (ErrorCode::UriTooLong, 414, "invalid_request"),
             (ErrorCode::UnsupportedMediaType, 415, "invalid_request"),

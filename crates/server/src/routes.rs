@@ -1,13 +1,13 @@
 //! The URL table.
 
 use crate::compat;
-use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
+use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, tokens, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
 use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, ServiceConfig, get, head, patch, post, put, resource, scope, to};
+use actix_web::web::{Data, ServiceConfig, delete, get, head, patch, post, put, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 /// Everything under the path of the issuer, plus the places that do not move with it.
@@ -68,6 +68,8 @@ fn table(config: &mut ServiceConfig) {
         .service(endpoint("/api/v1/users/{sub}", "users", "GET, PATCH").route(get().to(users::show)).route(patch().to(users::change)))
         .service(endpoint("/api/v1/users/{sub}/password", "users", "PUT").route(put().to(users::set_password)))
         .service(endpoint("/api/v1/users/{sub}/password-link", "users", "POST").route(post().to(users::password_link)))
+        .service(endpoint("/api/v1/tokens", "tokens", "GET, POST").route(get().to(tokens::list)).route(post().to(tokens::create)))
+        .service(endpoint("/api/v1/tokens/{id}", "tokens", "GET, DELETE").route(get().to(tokens::show)).route(delete().to(tokens::revoke)))
         .service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)))
         .service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)))
         .service(page("/login", "login", "GET, HEAD, POST").route(get().to(login::get)).route(head().to(login::get)).route(post().to(login::post)))
@@ -164,6 +166,7 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
         _ if path.starts_with("/rocketchat/") => "rocketchat",
         _ if path.starts_with("/api/v1/users") => "users",
+        _ if path.starts_with("/api/v1/tokens") => "tokens",
         _ if path.starts_with("/assets/") => "assets",
         _ => "unknown",
     }

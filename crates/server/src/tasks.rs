@@ -7,7 +7,7 @@ use crate::rocketchat::upkeep;
 use crate::state::AppState;
 use crate::trace;
 use propusk_domain::records::{AuditEvent, ChangeKind};
-use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
+use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys, session};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -30,6 +30,15 @@ const NOTES: Duration = Duration::from_secs(60);
 
 /// How often rows that have had their time are removed.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether so much time has passed, by the clock, that sessions may be over.
+const SESSIONS: Duration = Duration::from_secs(5);
+
+/// Seconds between two searches for sessions that are over.
+const SESSIONS_PAUSE: i64 = 60;
+
+/// Sessions ended in one transaction.
+const SESSIONS_BATCH: i64 = 50;
 
 /// Between two batches of the sweeper, so that a sign-in never waits for it.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
@@ -84,12 +93,14 @@ impl Tasks {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
         let (refusing, following, noting, sweeping, backing_up) = (state.clone(), state.clone(), state.clone(), state.clone(), state.clone());
+        let ending = state.clone();
         let mut threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
             spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
+            spawn("sessions", Box::new(move |stop| end_sessions(&ending, stop)))?,
             spawn("backups", Box::new(move |stop| back_up(&backing_up, stop)))?,
         ];
         let (chat_state, chat_outbound) = (state.clone(), state.outbound.clone());
@@ -256,6 +267,28 @@ fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_c
 fn back_up(state: &AppState, stop: &Stop) {
     while state.settings.backup.schedule > 0 && stop.wait(BACKUPS) {
         schedule::run_if_due(state, &|| !stop.is_asked());
+    }
+}
+
+/// Sessions that end by themselves are ended: whoever hangs on them hears of it.
+fn end_sessions(state: &AppState, stop: &Stop) {
+    let mut looked = UnixTime(0);
+    while stop.wait(SESSIONS) {
+        let now = state.now();
+        if now.since(looked) < SESSIONS_PAUSE {
+            continue;
+        }
+        looked = now;
+        while stop.wait(SWEEP_PAUSE) {
+            match outbox::write(state, |cx| session::end_timed_out(cx, SESSIONS_BATCH)) {
+                Ok(0) => break,
+                Ok(count) => tracing::info!(count, "sessions have timed out"),
+                Err(error) => {
+                    tracing::warn!(fault = %error.into_fault(), "sessions that are over could not be ended");
+                    break;
+                }
+            }
+        }
     }
 }
 

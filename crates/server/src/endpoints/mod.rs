@@ -8,6 +8,7 @@ pub(crate) mod introspect;
 pub(crate) mod revoke;
 pub(crate) mod rocketchat;
 pub(crate) mod token;
+pub(crate) mod tokens;
 pub(crate) mod unknown;
 pub(crate) mod userinfo;
 pub(crate) mod users;

@@ -3,7 +3,7 @@
 use super::answer::{self, add_cookie, set_browser_cookie};
 use super::step::{self, BrowserCookie, Judged};
 use super::view::{Login, LoginNotice, Page};
-use super::{common, error, html, locale, own_url, reference, see_other};
+use super::{common, error, home, html, locale, own_url, reference, see_other};
 use crate::extract::address::client_address;
 use crate::extract::cookies::{self, Kind};
 use crate::extract::form::{Form, query};
@@ -69,11 +69,17 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here.
+/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here. Whoever is signed in goes there.
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
+    let next = (params.get("next") == Some("account")).then(|| own_url(state, "/account", &[]));
+    match home::person(state, request, now).await {
+        Ok(None) => {}
+        Ok(Some(_)) => return see_other(&next.unwrap_or_else(|| own_url(state, "/", &[]))),
+        Err(failure) => return error::of(state, request, "login", failure),
+    }
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
-    flow.next = (params.get("next") == Some("account")).then(|| own_url(state, "/account", &[]));
+    flow.next = next;
     let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
