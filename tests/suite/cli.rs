@@ -13,34 +13,34 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// An installation of its own, with nothing but environment variables.
-struct Installation {
+pub(crate) struct Installation {
     directory: TempDir,
 }
 
-struct Answer {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stderr, "", "with --json nothing else is said");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 impl Installation {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the settings of whoever runs the tests must not reach the binary")]
-    fn run_with(&self, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Answer {
+    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Answer {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROPUSK__") {
@@ -66,16 +66,16 @@ impl Installation {
         Answer { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    fn run(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.run_with(arguments, "", &[])
     }
 
     /// The document of a verb that succeeds.
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         self.json_of(0, arguments, "")
     }
 
-    fn json_of(&self, code: i32, arguments: &[&str], stdin: &str) -> Value {
+    pub(crate) fn json_of(&self, code: i32, arguments: &[&str], stdin: &str) -> Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         let answer = self.run_with(&arguments, stdin, &[]);
         assert_eq!(answer.code, code, "{arguments:?}\n{}{}", answer.stdout, answer.stderr);

@@ -74,7 +74,7 @@ impl Apply {
 }
 
 fn read(file: &Path) -> Result<Declaration, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
+    let text = input::text_of(file)?;
     toml::from_str(&text).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
 }
 

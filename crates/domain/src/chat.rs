@@ -231,10 +231,11 @@ impl Map {
         self.channels.iter().filter(|(group, _)| given(group)).flat_map(|(_, channels)| channels.iter().cloned()).collect()
     }
 
-    /// Whether a person may be sent into the channel: it is not looked after, or the person's groups give it.
+    /// Whether a person may be sent into the channel: it is not looked after, or the person's groups give it. Another case is no other
+    /// channel.
     pub fn gives(&self, user: &User, channel: &str) -> bool {
-        let is_managed = self.channels.values().flatten().any(|managed| managed == channel);
-        !is_managed || self.channels_of(user).contains(channel)
+        let same = |name: &String| name.to_lowercase() == channel.to_lowercase();
+        !self.channels.values().flatten().any(same) || self.channels_of(user).iter().any(same)
     }
 }
 

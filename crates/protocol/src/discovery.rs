@@ -38,6 +38,7 @@ pub const PATHS: &[&str] = &[
     paths::PERSONAL_TOKEN,
     paths::SET_PASSWORD,
     paths::FORGOT_PASSWORD,
+    paths::VERIFY_EMAIL,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -104,6 +105,8 @@ pub mod paths {
     pub const SET_PASSWORD: &str = "/set-password";
     /// Where a mail with one is asked for, when mails can be sent.
     pub const FORGOT_PASSWORD: &str = "/forgot-password";
+    /// Where a link in a mail to a new address leads.
+    pub const VERIFY_EMAIL: &str = "/verify-email";
 }
 
 /// Longest part of an unknown path that is compared.

@@ -42,8 +42,9 @@ pub use authorize::{AuthorizeRequest, AuthorizeResponse, Prompt, ResponseMode, T
 pub use claims::{AccessTokenClaims, Address, ClaimError, IdTokenClaims, StandardClaims};
 pub use client_auth::{ClientAuthError, ClientCredentials};
 pub use discovery::Metadata;
+pub use distance::nearest_identifier;
 pub use end_session::EndSessionRequest;
-pub use error::{ErrorCode, ProtocolError};
+pub use error::{ErrorCode, Problem, ProtocolError};
 pub use form::Params;
 pub use if_match::IfMatch;
 pub use introspect::{IntrospectionRequest, IntrospectionResponse};

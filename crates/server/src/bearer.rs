@@ -100,7 +100,8 @@ pub(crate) fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
     let mut refusal = Refusal::from(error);
     if twice {
         refusal.detail.cause = Cause::TokenInTwoPlaces;
-        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
+        refusal.detail.fix.clear();
+        return refusal.expected("the access token once").fix("keep the Authorization header and drop access_token from body and query");
     }
     refusal
 }

@@ -221,8 +221,16 @@ fn a_deep_link_survives_the_sign_in(backend: Backend) {
     assert_eq!(open(&mut browser, "channel=random").url, format!("{chat}/channel/random"));
     assert_eq!(open(&mut browser, "").url, format!("{chat}/home"));
     // What the map does not give is refused, however it is written.
-    for query in ["channel=vip", "path=/group/vip", "path=/channel/vip/thread/1", "path=/group/v%2569p", "path=/x/../group/vip", "path=/Group/vip?a"]
-    {
+    for query in [
+        "channel=vip",
+        "channel=VIP",
+        "path=/group/Vip",
+        "path=/group/vip",
+        "path=/channel/vip/thread/1",
+        "path=/group/v%2569p",
+        "path=/x/../group/vip",
+        "path=/Group/vip?a",
+    ] {
         let refused = open(&mut browser, query);
         assert_eq!(refused.status(), 403, "{query}: {}", refused.trace());
     }

@@ -142,3 +142,19 @@ fn the_command_line_plans_with_exit_code_3_and_syncs_one_person() {
     assert!(shell("propusk rocketchat sync").contains("2 people looked at, 1 changed."));
     shell("propusk rocketchat sync --plan");
 }
+
+#[test]
+fn a_run_on_the_command_line_that_is_ended_gives_its_place_back_at_once() {
+    let house = drifted(Backend::Sqlite, 2);
+    house.chat.state().fault("", Fault::TooMany(60), usize::MAX);
+    let pid = tempfile::NamedTempFile::new().unwrap();
+    let run = format!("propusk rocketchat sync & echo $! >{0}; wait $!; test $? = 1", pid.path().display());
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| crate::explain::shell(&house.server, &run, ""));
+        house.wait_until(|| house.server.look(|cx| Ok(standing(cx.store)?.leased_until.0 > 0)));
+        crate::explain::shell(&house.server, &format!("kill -TERM $(cat {})", pid.path().display()), "");
+        running.join().unwrap();
+    });
+    house.chat.state().heal();
+    assert!(crate::explain::shell(&house.server, "propusk rocketchat sync", "").contains("2 people looked at, 2 changed."));
+}

@@ -82,8 +82,14 @@ pub struct UserPatch {
 
 /// Adds a person under a new random subject. Refuses an unknown role, a bad claim, and a name that is taken.
 pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
+    let sub = ids::random(cx.rng);
+    add_as(cx, new, sub)
+}
+
+/// The same under a subject that was drawn before, and that nobody has or had.
+pub(crate) fn add_as(cx: &mut Cx<'_>, new: NewUser, sub: String) -> Result<User> {
     cx.store.take_turn()?;
-    let (user, aliases) = draft(&new, ids::random(cx.rng), cx.now)?;
+    let (user, aliases) = draft(&new, sub, cx.now)?;
     check(cx.store, &user)?;
     let names = wanted_names(&user, &aliases);
     must_be_free(cx.store, &user, &names)?;

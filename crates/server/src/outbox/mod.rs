@@ -2,6 +2,7 @@
 //! write down what became of it. Woken after each commit that added a row, and once a second.
 
 mod backchannel;
+pub(crate) mod letters;
 pub(crate) mod mail;
 
 use crate::outbound::Outbound;

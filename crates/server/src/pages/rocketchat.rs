@@ -194,6 +194,7 @@ async fn allowed_url(state: &AppState, base: &str, place: &Place, user: User, no
         Refusal::invalid_request("There is no such place in the chat", Cause::MalformedRequest)
             .expected("a path below the chat's address")
             .received(&path)
+            .fix("link to /rocketchat/open?channel=NAME")
     })?;
     // Judged by the path that the browser will ask for, not by how it was written here.
     if let Some(channel) = room_of(url.path().strip_prefix(Url::parse(base).map_err(broken)?.path().trim_end_matches('/')).unwrap_or_default()) {
