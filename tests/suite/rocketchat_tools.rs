@@ -6,6 +6,8 @@ mod forecast;
 mod forms;
 mod lint;
 mod provision;
+mod silent;
+mod way_out;
 
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::Dump;
@@ -31,6 +33,8 @@ fn options() -> Options {
         licensed: false,
         modern: false,
         without_provider: false,
+        first_channel: settings::FIRST_CHANNEL.into(),
+        hide_login_form: false,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The trace of sign-ins: each step over real HTTP, each diagnosis by the very thing that goes wrong, and nothing secret in it.
 
+mod logout;
+
 use propusk_domain::client::Preset;
 use propusk_domain::trace::diagnosis::Finding;
 use propusk_domain::trace::{FlowFilter, Trace, list};

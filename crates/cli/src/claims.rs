@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::house;
-use crate::output::{FINDINGS, Report, lines, short};
+use crate::output::{FINDINGS, REFUSED, Report, lines, short};
 use clap::{Args, ValueEnum};
 use propusk_domain::admin::{clients, users};
 use propusk_domain::client::RegisteredClient;
@@ -78,16 +78,28 @@ impl Claims {
             };
             Ok((user, client))
         })?;
-        told(&user, &client)?;
         let claims = userinfo::preview(&user, &client);
         match self.shown_as {
-            Some(ShownAs::Rocketchat) => self.account(&instance, &client, &claims),
-            None => Ok(Report::of(Value::Object(claims.clone())).human(lines(claims.iter().map(|(name, value)| (name.as_str(), short(value)))))),
+            Some(ShownAs::Rocketchat) => {
+                let disabled = if user.is_active() { None } else { Some("the person is disabled here, so nobody can sign in") };
+                let disabled = disabled.or(client.client.disabled.then_some("the client is disabled here, so nobody can sign in"));
+                self.account(&instance, &client, &claims, disabled)
+            }
+            None => {
+                told(&user, &client)?;
+                Ok(Report::of(Value::Object(claims.clone())).human(lines(claims.iter().map(|(name, value)| (name.as_str(), short(value))))))
+            }
         }
     }
 
     /// The chat account, held against what is expected.
-    fn account(&self, instance: &Instance, client: &RegisteredClient, claims: &Map<String, Value>) -> Result<Report, Failure> {
+    fn account(
+        &self,
+        instance: &Instance,
+        client: &RegisteredClient,
+        claims: &Map<String, Value>,
+        disabled: Option<&str>,
+    ) -> Result<Report, Failure> {
         let issuer = &instance.settings.issuer;
         let (dump, name) = match &self.settings {
             Some(file) => {
@@ -102,8 +114,11 @@ impl Claims {
         let switch = |suffix: &str| dump.get(&format!("{CUSTOM}{name}-{suffix}")) == Some(&Value::Bool(true));
         // Without a licence the chat shows these switches as off, whatever was set.
         let licensed = self.licensed || switch("merge_roles") || switch("map_channels");
-        let facts = Facts { version: self.chat_version, licensed: Some(licensed), chat_url: None, roles: Some(self.chat_roles.clone()) };
-        let forecast = forecast::forecast(claims, &dump, &name, &facts, &["general"]);
+        let facts = Facts { version: self.chat_version, licensed: Some(licensed), roles: Some(self.chat_roles.clone()), ..Facts::default() };
+        let forecast = match disabled {
+            Some(reason) => forecast::Forecast::refused(reason.to_owned()),
+            None => forecast::forecast(claims, &dump, &name, &facts, &["general"]),
+        };
         let account = serde_json::to_value(&forecast).map_err(|error| Failure::Failed(error.to_string()))?;
         let members = account.as_object().into_iter().flatten().filter(|(name, _)| !matches!(name.as_str(), "roles_dropped" | "notes"));
         let mut text = lines(members.map(|(name, value)| (name.as_str(), short(value))));
@@ -114,7 +129,12 @@ impl Claims {
             None => Vec::new(),
         };
         text.extend(differences.iter().map(|(name, found, expected)| format!("DIFFERS {name}: {found} instead of {expected}\n")));
-        let code = if differences.is_empty() { 0 } else { FINDINGS };
+        let code = match (&self.expect, disabled) {
+            _ if !differences.is_empty() => FINDINGS,
+            // Nobody said that it should be so.
+            (None, Some(_)) => REFUSED,
+            _ => 0,
+        };
         let mut answer = account;
         if let (Some(answer), true) = (answer.as_object_mut(), self.expect.is_some()) {
             let list = differences.iter().map(|(name, found, expected)| json!({ "member": name, "found": found, "expected": expected }));
@@ -136,6 +156,8 @@ impl Claims {
             licensed: self.licensed,
             modern: false,
             without_provider: false,
+            first_channel: settings::FIRST_CHANNEL.to_owned(),
+            hide_login_form: false,
         };
         (settings::recommended(client, issuer, &options).into_iter().map(|setting| (setting.id, setting.value)).collect(), name)
     }

@@ -19,6 +19,8 @@ pub(crate) enum Failure {
     Unreachable(String),
     /// Anything else.
     Failed(String),
+    /// An examination could not be made at all, for whatever reason but the command line.
+    CouldNotRun(Box<Self>),
 }
 
 impl Failure {
@@ -27,12 +29,18 @@ impl Failure {
         Self::Usage(format!("error: {}\n", sentence.into()))
     }
 
+    /// The same of a verb whose exit code 1 would read like a verdict of what it examines.
+    pub(crate) fn could_not_run(self) -> Self {
+        Self::CouldNotRun(Box::new(self))
+    }
+
     /// 1 failed or refused, 2 wrong usage, 4 could not reach what it needs.
-    pub(crate) const fn exit_code(&self) -> u8 {
+    pub(crate) fn exit_code(&self) -> u8 {
         match self {
+            Self::CouldNotRun(failure) if matches!(**failure, Self::Usage(_)) => 2,
             Self::Refused(_) | Self::Settings(_) | Self::Failed(_) => 1,
             Self::Usage(_) => 2,
-            Self::Unreachable(_) => 4,
+            Self::Unreachable(_) | Self::CouldNotRun(_) => 4,
         }
     }
 
@@ -54,6 +62,7 @@ impl Failure {
             Self::Settings(error) => json!({ "kind": "settings", "message": error.to_string(), "problems": error.problems }),
             Self::Unreachable(message) => json!({ "kind": "unreachable", "message": message }),
             Self::Failed(message) => json!({ "kind": "failed", "message": message }),
+            Self::CouldNotRun(failure) => return failure.to_json(),
         };
         json!({ "error": error })
     }
@@ -65,6 +74,7 @@ impl Failure {
             Self::Usage(text) => text.clone(),
             Self::Settings(error) => format!("error: {error}\n"),
             Self::Unreachable(message) | Self::Failed(message) => format!("error: {message}\n"),
+            Self::CouldNotRun(failure) => failure.to_human(),
         }
     }
 }

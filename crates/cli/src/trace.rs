@@ -20,7 +20,7 @@ use std::time::Duration;
 const EXAMPLES: &str = "\
 Without --last it shows new steps as they come, until Ctrl-C; with --json one document a line. Every sign-in leaves its steps
 (authorize, page_shown, signed_in, consent, code_issued, token_asked, userinfo_asked), and the one that is missing says why it
-does not work. Steps are kept for trace.keep.
+does not work. logout_sent says whether the application was told that the session has ended. Steps are kept for trace.keep.
 
 Examples:
   propusk trace
@@ -61,11 +61,16 @@ impl Trace {
         if self.last.is_none() {
             return Tail { instance: &instance, filter, language, json, seen: HashMap::new() }.follow();
         }
-        let flows = instance.read(|cx| Ok(list(cx.store, &filter, cx.now)?))?;
+        let (flows, client) = instance.read(|cx| {
+            let client = filter.client_id.as_ref().map(|id| cx.store.find_client(id)).transpose()?.flatten();
+            Ok((list(cx.store, &filter, cx.now)?, client))
+        })?;
+        // Without a client in question the chat is the likeliest.
+        let is_chat = client.is_none_or(|client| client.settings.rocket_chat);
         let report = Report::of(document(&flows, language));
         if flows.is_empty() {
-            let nothing = Finding::NothingAsked;
-            return Ok(report.human(format!("No sign-in is recorded.\n{}\n{}\n", nothing.explanation(language), nothing.fix(language))));
+            let (explanation, fix) = Finding::NothingAsked.said_of(is_chat, language);
+            return Ok(report.human(format!("No sign-in is recorded.\n{explanation}\n{fix}\n")));
         }
         Ok(report.human(flows.iter().map(|flow| text(flow, language)).collect::<Vec<_>>().join("\n")))
     }

@@ -108,6 +108,7 @@ causes! {
     MailLinkForeign = "mail_link_foreign": "The link from a mail was opened in a browser in which somebody else is signed in." / "Ссылка из письма открыта в браузере, где вошёл другой человек.";
     HashQueueFull = "hash_queue_full": "More sign-ins wait than the machine can hash in time." / "Входов больше, чем машина успевает проверить.";
     LogoutHintInvalid = "logout_hint_invalid": "The id_token_hint is not an ID token of this server." / "id_token_hint не является ID-токеном этого сервера.";
+    LogoutNotDelivered = "logout_not_delivered": "The client did not take the logout token: it did not answer, or refused it." / "Клиент не принял logout-токен: не ответил или отказал.";
     PostLogoutUriMismatch = "post_logout_uri_mismatch": "The post-logout redirect URI is not registered for the client." / "Адрес возврата после выхода не зарегистрирован у клиента.";
     RoleValueWithComma = "role_value_with_comma": "A role value with a comma would be torn apart by its reader." / "Значение роли с запятой будет разорвано читателем.";
     NameTaken = "name_taken": "The name already belongs to somebody or something else." / "Это имя уже занято.";

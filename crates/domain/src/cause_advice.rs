@@ -94,6 +94,7 @@ advice! {
     MailLinkForeign: "Sign out, or open the link in another browser." / "Выйдите или откройте ссылку в другом браузере.";
     HashQueueFull: "Try again in a moment; if it lasts, give the machine more cores or lower password.memory_kib." / "Повторите чуть позже; если не проходит, добавьте ядер или уменьшите password.memory_kib.";
     LogoutHintInvalid: "Send the newest ID token of this server as id_token_hint, or none." / "Присылайте новейший ID-токен этого сервера как id_token_hint или не присылайте его.";
+    LogoutNotDelivered: "Look whether this machine reaches the client's back-channel logout URI, and into the client's log; it is tried again, at once with: propusk outbox retry ID." / "Проверьте, доступен ли с этой машины адрес back-channel logout клиента, и посмотрите в его журнал; попытка повторится, а сразу — propusk outbox retry ID.";
     PostLogoutUriMismatch: "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI" / "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI";
     RoleValueWithComma: "Name the role without a comma in the role map." / "Назовите роль в карте ролей без запятой.";
     NameTaken: "Choose another name, or find who has it: propusk user list." / "Выберите другое имя или найдите, у кого оно: propusk user list.";

@@ -133,6 +133,8 @@ pub trait Grants {
     fn find_grant_by_code(&mut self, code_digest: &str) -> Stored<Option<Grant>>;
     /// The live ones of a person or client, newest first.
     fn list_grants(&mut self, sub: Option<&str>, client_id: Option<&str>, limit: i64) -> Stored<Vec<Grant>>;
+    /// The newest of a client in a session, whatever became of it.
+    fn find_session_grant(&mut self, sid: &str, client_id: &str) -> Stored<Option<String>>;
     /// Adds a grant.
     fn insert_grant(&mut self, grant: &Grant) -> Stored<()>;
     /// The single-use gate of a code (RFC 6749 §4.1.2): true for exactly one caller, and only while the grant lives.

@@ -6,6 +6,7 @@ use crate::state::AppState;
 use actix_web::{HttpMessage, HttpRequest};
 use propusk_crypto::random::token;
 use propusk_crypto::{Random, digest};
+use propusk_domain::backchannel::Logout;
 use propusk_domain::error::printable;
 use propusk_domain::flow::Flow;
 use propusk_domain::store::{Store, Stored};
@@ -146,6 +147,12 @@ pub(crate) fn userinfo_answered(state: &AppState, grant_id: &str, client_id: &st
 /// Userinfo was refused to a token whose grant is known.
 pub(crate) fn userinfo_refused(state: &AppState, grant_id: &str, client_id: &str, reported: &Reported, now: UnixTime) {
     push(state, of_grant(grant_id, client_id, None, outcome(Some(reported))), None, now);
+}
+
+/// The client of this grant was told, or not, that its session has ended.
+pub(crate) fn logout_sent(state: &AppState, grant_id: &str, logout: &Logout, verdict: &str, reference: Option<String>, now: UnixTime) {
+    let step = FlowStep { step: Step::LogoutSent, ..of_grant(grant_id, &logout.client_id, Some(&logout.sub), outcome(None)) };
+    push(state, FlowStep { verdict: verdict.to_owned(), reference, ..step }, None, now);
 }
 
 /// The grant and the client that a refusal names.

@@ -68,6 +68,13 @@ impl Grants for Tx<'_> {
         rows.into_iter().map(Grant::try_from).collect()
     }
 
+    fn find_session_grant(&mut self, sid: &str, client_id: &str) -> Stored<Option<String>> {
+        self.run("finding a session's grant", |c| {
+            let of_session = grants::table.filter(grants::sid.eq(sid)).filter(grants::client_id.eq(client_id));
+            of_session.order((grants::created_at.desc(), grants::id.desc())).select(grants::id).first(c).optional()
+        })
+    }
+
     fn insert_grant(&mut self, grant: &Grant) -> Stored<()> {
         let row = GrantRow::try_from(grant)?;
         self.run("adding a grant", |c| diesel::insert_into(grants::table).values(row).execute(c))?;

@@ -30,6 +30,8 @@ fn with_provider(backend: Backend, edition: Edition, modern: bool) -> House {
         licensed: edition.licensed,
         modern,
         without_provider: false,
+        first_channel: propusk_domain::rocketchat::settings::FIRST_CHANNEL.into(),
+        hide_login_form: false,
     };
     {
         let mut state = house.chat.state();

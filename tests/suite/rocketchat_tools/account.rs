@@ -77,3 +77,26 @@ fn a_dump_decides_and_an_expectation_is_checked() {
     assert_eq!(propusk(&server, &with(&["--settings", "nowhere.json"]), "").code, 4);
     assert_eq!(propusk(&server, &["claims", "--user", "olga", "--client", "rocketchat", "--expect", "x"], "").code, 2);
 }
+
+#[test]
+fn nobody_who_is_disabled_gets_in_there() {
+    let server = shop(Backend::Sqlite);
+    let expect = server.place().join("expect.json");
+    std::fs::write(&expect, json!({ "login": "in" }).to_string()).unwrap();
+    let checked = with(&["--expect", "EXPECT"]);
+    let checked: Vec<&str> = checked.iter().map(|word| if *word == "EXPECT" { expect.to_str().unwrap() } else { word }).collect();
+    assert_eq!(propusk(&server, &checked, "").code, 0);
+    for (off, on, said) in [
+        (&["user", "disable", "olga"][..], &["user", "enable", "olga"][..], "the person is disabled"),
+        (&["client", "set", "rocketchat", "--disable"], &["client", "set", "rocketchat", "--enable"], "the client is disabled"),
+    ] {
+        assert_eq!(propusk(&server, off, "").code, 0);
+        let answer = propusk(&server, &CLAIMS, "");
+        assert_eq!((answer.code, &answer.json()["login"], &answer.json()["roles"]), (1, &json!("refused"), &json!([])), "{}", answer.stdout);
+        assert!(answer.json()["error"].as_str().unwrap().contains(said), "{}", answer.stdout);
+        let different = propusk(&server, &checked, "");
+        assert_eq!((different.code, &different.json()["differences"][0]["found"]), (3, &json!("refused")));
+        assert_eq!(propusk(&server, on, "").code, 0);
+    }
+    assert_eq!(propusk(&server, &CLAIMS, "").code, 0);
+}

@@ -11,19 +11,28 @@ use serde_json::{Value, json};
 propusk_tests::on_each_backend![nothing_is_found_on_a_good_set_up];
 
 /// A server behind a proxy, a chat that is set up as recommended, a role map that gives moderators no administration.
-struct Shop {
-    proxy: Proxy,
-    server: TestServer,
-    chat: ChatServer,
-    client: Registered,
+pub(super) struct Shop {
+    pub(super) proxy: Proxy,
+    pub(super) server: TestServer,
+    pub(super) chat: ChatServer,
+    pub(super) client: Registered,
 }
 
 impl Shop {
-    fn open(backend: Backend, edition: Edition) -> Self {
+    pub(super) fn open(backend: Backend, edition: Edition) -> Self {
+        let shop = Self::bare(backend, edition, &[]);
+        shop.set_up();
+        shop
+    }
+
+    /// With a chat that is not set up yet.
+    pub(super) fn bare(backend: Backend, edition: Edition, more: &[(&str, &str)]) -> Self {
         let port = free_port();
         let proxy = Proxy::start(port);
         let chat = ChatServer::start(edition);
-        let server = TestServer::with(backend, &[("issuer", &proxy.url()), ("http.listen", &format!("127.0.0.1:{port}"))]);
+        let (issuer, listen) = (proxy.url(), format!("127.0.0.1:{port}"));
+        let settings: Vec<(&str, &str)> = [("issuer", &*issuer), ("http.listen", &*listen)].into_iter().chain(more.iter().copied()).collect();
+        let server = TestServer::with(backend, &settings);
         server.advance(now() - START.0);
         let url = chat.url();
         let client = server.add_client_with("rocketchat", Preset::RocketChat, |new| new.redirect_uris = vec![format!("{url}/_oauth/besedka")]);
@@ -32,12 +41,10 @@ impl Shop {
             map.roles.insert("moderator".into(), vec!["moderator".into()]);
             Ok(cx.store.put_role_map(&map)?)
         });
-        let shop = Self { proxy, server, chat, client };
-        shop.set_up();
-        shop
+        Self { proxy, server, chat, client }
     }
 
-    fn set_up(&self) {
+    pub(super) fn set_up(&self) {
         let file = self.server.place().join("secret");
         std::fs::write(&file, &self.client.secret).unwrap();
         let (url, file) = (self.chat.url(), file.display().to_string());
@@ -46,14 +53,14 @@ impl Shop {
         assert_eq!(applied.code, 0, "{}{}", applied.stdout, applied.stderr);
     }
 
-    fn doctor(&self, more: &[&str], stdin: &str) -> Answer {
+    pub(super) fn doctor(&self, more: &[&str], stdin: &str) -> Answer {
         let arguments: Vec<&str> = ["rocketchat", "doctor"].into_iter().chain(more.iter().copied()).collect();
         propusk(&self.server, &arguments, stdin)
     }
 
     /// Nothing of a trial stays, however it ended.
     #[track_caller]
-    fn assert_clean(&self) {
+    pub(super) fn assert_clean(&self) {
         let people = self.server.look(|cx| Ok(cx.store.list_users(None, Some(USERNAME_PREFIX), 10)?));
         assert!(people.is_empty(), "{people:?}");
         let client = self.server.look(|cx| Ok(cx.store.find_client("rocketchat")?)).unwrap();
@@ -62,19 +69,19 @@ impl Shop {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the binary under test reads the same clock")]
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     i64::try_from(since.as_secs()).unwrap()
 }
 
-fn slugs(answer: &Answer) -> Vec<String> {
+pub(super) fn slugs(answer: &Answer) -> Vec<String> {
     let answer = answer.json();
     let findings = answer["findings"].as_array().unwrap_or_else(|| panic!("{answer}"));
     findings.iter().map(|finding| finding["slug"].as_str().unwrap().to_owned()).collect()
 }
 
 #[track_caller]
-fn assert_healthy(answer: &Answer) {
+pub(super) fn assert_healthy(answer: &Answer) {
     assert_eq!((answer.code, slugs(answer)), (0, Vec::<String>::new()), "{}{}", answer.stdout, answer.stderr);
 }
 
@@ -106,12 +113,12 @@ fn other_editions_are_healthy_too() {
     }
 }
 
-type Change = fn(&str, &mut Message);
+pub(super) type Change = fn(&str, &mut Message);
 
 fn nothing(_: &str, _: &mut Message) {}
 
 /// What a proxy may spoil, and what the doctor says of it.
-fn spoilers() -> Vec<(&'static [&'static str], Change, Change)> {
+pub(super) fn spoilers() -> Vec<(&'static [&'static str], Change, Change)> {
     vec![
         (&["opener_policy", "form_action", "cookie_lost"], nothing, |path, answer| {
             if path.starts_with("/login") {
@@ -120,6 +127,9 @@ fn spoilers() -> Vec<(&'static [&'static str], Change, Change)> {
             }
         }),
         (&["cookie_lost"], nothing, |_, answer| answer.head = answer.head.replace("SameSite=Lax", "SameSite=Strict")),
+        // nginx: proxy_cookie_path / /login
+        (&["cookie_lost"], nothing, |_, answer| answer.head = answer.head.replace("Path=/;", "Path=/login;")),
+        (&["cookie_lost"], nothing, |_, answer| answer.head = answer.head.replace("Path=/;", "Domain=elsewhere.example; Path=/;")),
         (&["cookie_missing"], nothing, |_, answer| {
             let kept: Vec<&str> = answer.head.split("\r\n").filter(|line| !line.to_lowercase().starts_with("set-cookie")).collect();
             answer.head = kept.join("\r\n");
@@ -289,10 +299,37 @@ fn any_client_is_examined_as_a_relying_party() {
         assert_healthy(&answer);
     }
     server.add_client("worker", Preset::Service);
-    assert_eq!(propusk(&server, &["doctor", "--client", "worker"], "").code, 1);
-    assert_eq!(propusk(&server, &["doctor", "--client", "sita"], "").json()["error"]["cause"], "unknown_client");
+    assert_eq!(propusk(&server, &["doctor", "--client", "worker"], "").code, 4);
+    let unknown = propusk(&server, &["doctor", "--client", "sita"], "");
+    assert_eq!((unknown.code, &unknown.json()["error"]["cause"]), (4, &json!("unknown_client")));
     let people = server.look(|cx| Ok(cx.store.list_users(None, Some(USERNAME_PREFIX), 10)?));
     assert!(people.is_empty());
+}
+
+#[test]
+fn what_could_not_be_examined_is_no_verdict() {
+    let shop = Shop::open(Backend::Sqlite, Edition::community(8, 6));
+    let file = |name: &str, text: &str| {
+        std::fs::write(shop.server.place().join(name), text).unwrap();
+        shop.server.place().join(name).display().to_string()
+    };
+    let (broken, alien, token) = (file("broken.json", "[{"), file("alien.json", "{\"a\":1}"), file("token", "no token of the chat"));
+    let nowhere = shop.server.place().join("nowhere").display().to_string();
+    for arguments in [
+        &["--settings", &broken][..],
+        &["--settings", &alien],
+        &["--settings", &nowhere],
+        &["--client", "rocket"],
+        &["--admin-id", "u1", "--admin-token-file", &token],
+        &["--admin-id", "u1", "--admin-token-file", &nowhere],
+    ] {
+        let answer = shop.doctor(arguments, "");
+        assert_eq!(answer.code, 4, "{arguments:?}: {}{}", answer.stdout, answer.stderr);
+        assert!(answer.json()["error"]["message"].is_string(), "{}", answer.stdout);
+    }
+    assert_eq!(shop.doctor(&["--no-such-switch"], "").code, 2);
+    assert_eq!(shop.doctor(&["--secret-stdin", "--admin-user", "root"], "x").code, 2);
+    shop.assert_clean();
 }
 
 #[test]

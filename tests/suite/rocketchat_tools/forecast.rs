@@ -113,7 +113,7 @@ fn compare(version: (u32, u32), licensed: bool, claims: &Map<String, Value>, set
     let profile = if version.0 >= 9 { Profile::Modern(LoginStyle::Redirect) } else { Profile::LegacyWeb(LoginStyle::Redirect) };
     // Members that only the modern code looks at are not told here.
     assert_eq!(profile.generation() == Generation::Modern, version.0 >= 9);
-    let facts = Facts { version: Some(version), licensed: Some(licensed), roles: Some(vec!["vip".into()]), chat_url: None };
+    let facts = Facts { version: Some(version), licensed: Some(licensed), roles: Some(vec!["vip".into()]), ..Facts::default() };
     let forecast = forecast(claims, &dump, "Besedka", &facts, &["general"]);
     let config = state.chat.config.clone();
     let login = match propusk_tests::rocketchat::normalize::normalize_identity(&config, claims.clone()) {

@@ -53,6 +53,46 @@ fn the_environment_has_initial_values_and_their_twins() {
 }
 
 #[test]
+fn every_setting_that_belongs_to_the_set_up_is_there() {
+    let (server, _) = shop();
+    let shown = |more: &[&str]| {
+        let arguments: Vec<&str> = ["rocketchat", "settings", "--chat-url", CHAT].into_iter().chain(more.iter().copied()).collect();
+        let answer = propusk(&server, &arguments, "").json();
+        let settings = answer["settings"].as_array().unwrap().iter();
+        settings.map(|setting| (setting["_id"].as_str().unwrap().to_owned(), setting["value"].clone())).collect::<BTreeMap<_, _>>()
+    };
+    let plain = shown(&[]);
+    for id in [
+        "Accounts_OAuth_Use_Modern_Flow",
+        "Accounts_twoFactorAuthentication_email_available_for_OAuth_users",
+        "Accounts_AllowUsernameChange",
+        "Accounts_AllowEmailChange",
+        "Accounts_AllowPasswordChangeForOAuthUsers",
+        "Accounts_RegistrationForm",
+    ] {
+        assert!(plain.contains_key(id), "{id}");
+    }
+    // The form goes only when somebody says that an administrator comes in without it.
+    assert_eq!((&plain["Accounts_ShowFormLogin"], &plain["First_Channel_After_Login"]), (&json!(true), &json!("general")));
+    let chosen = shown(&["--hide-login-form", "--first-channel", "news"]);
+    assert_eq!((&chosen["Accounts_ShowFormLogin"], &chosen["First_Channel_After_Login"]), (&json!(false), &json!("news")));
+}
+
+#[test]
+fn a_line_break_is_refused_before_anything_is_written_or_rotated() {
+    let (server, client) = shop();
+    for more in [&["--button", "a\nb"][..], &["--button", "a\rOVERWRITE_SETTING_Site_Url=x"], &["--first-channel", "a\nb"]] {
+        let arguments: Vec<&str> =
+            ["rocketchat", "settings", "--chat-url", CHAT, "--format", "env", "--rotate-secret"].into_iter().chain(more.iter().copied()).collect();
+        let refused = propusk_plain(&server, &arguments, "");
+        assert_eq!((refused.code, refused.stdout.as_str()), (2, ""), "{more:?}");
+    }
+    assert_eq!(propusk(&server, &["client", "check-secret", "rocketchat"], &client.secret).json()["works"], json!(true));
+    let stored = server.look(|cx| Ok(cx.store.find_client("rocketchat")?)).unwrap();
+    assert_eq!(stored.secrets.len(), 1, "no other secret was made");
+}
+
+#[test]
 fn the_compose_fragment_is_yaml_with_the_same_values() {
     let (server, _) = shop();
     let compose: Value = serde_yaml_ng::from_str(&text(&server, &["--format", "compose", "--button", "5 $ & \"more\""])).unwrap();

@@ -5,7 +5,7 @@ use propusk_crypto::Secret;
 use propusk_domain::UnixTime;
 use propusk_domain::client::{Client, ClientSecret, Preset, RegisteredClient};
 use propusk_domain::rocketchat::Dump;
-use propusk_domain::rocketchat::lint::{Facts, Finding, Severity, Subject, judge, judge_client};
+use propusk_domain::rocketchat::lint::{Facts, Finding, OldPaths, Severity, Subject, judge, judge_address, judge_client};
 use propusk_domain::roles::RoleMap;
 use propusk_protocol::Scope;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn client() -> RegisteredClient {
 }
 
 fn facts() -> Facts {
-    Facts { version: Some((8, 6)), licensed: Some(true), chat_url: Some(CHAT.into()), roles: Some(vec!["vip".into()]) }
+    Facts { version: Some((8, 6)), licensed: Some(true), chat_url: Some(CHAT.into()), roles: Some(vec!["vip".into()]), ..Facts::default() }
 }
 
 fn good() -> Dump {
@@ -81,14 +81,18 @@ fn nothing_is_found_on_a_good_set_up() {
     assert_eq!(look(&Dump::new(), &client(), &Facts::default()), [], "nothing is known, nothing is judged");
 }
 
-#[test]
-fn every_fault_of_the_settings_is_found_and_its_fix_helps() {
+/// One setting each, with what is found.
+fn faulty() -> Vec<(&'static str, String, Value)> {
     let provider = |suffix: &str| format!("Accounts_OAuth_Custom-Besedka{suffix}");
-    let faults: Vec<(&str, String, Value)> = vec![
+    vec![
         ("provider_disabled", provider(""), json!(false)),
         ("button_hidden", provider("-show_button"), json!(false)),
         ("boolean_as_text", provider("-map_channels"), json!("false")),
         ("boolean_as_text", provider("-merge_users"), json!("true")),
+        ("boolean_as_text", provider("-merge_users"), json!("false")),
+        ("boolean_as_text", provider("-show_button"), json!("false")),
+        ("boolean_as_text", provider("-merge_users_distinct_services"), json!("true")),
+        ("boolean_as_text", provider(""), json!("false")),
         ("list_as_array", provider("-roles_to_sync"), json!(["admin", "vip"])),
         ("loopback_url", provider("-url"), json!("http://127.0.0.1:8080")),
         ("loopback_url", provider("-url"), json!("http://localhost:8080")),
@@ -103,6 +107,15 @@ fn every_fault_of_the_settings_is_found_and_its_fix_helps() {
         ("identity_path_open", provider("-identity_path"), json!("/oauth/userinfo")),
         ("identity_path_open", provider("-identity_path"), json!("/me")),
         ("identity_path_of_another_client", provider("-identity_path"), json!("/oauth/userinfo/site")),
+        ("loopback_url", provider("-token_path"), json!("http://127.0.0.1:9/oauth/token")),
+        ("loopback_url", provider("-identity_path"), json!("http://[::1]/oauth/userinfo/rocketchat")),
+        ("path_elsewhere", provider("-token_path"), json!("https://evil.example/oauth/token")),
+        ("path_elsewhere", provider("-token_path"), json!("https://id.example.org.evil.example/oauth/token")),
+        ("path_elsewhere", provider("-authorize_path"), json!("https://evil.example/oauth/authorize")),
+        ("path_elsewhere", provider("-identity_path"), json!("https://evil.example/oauth/userinfo/rocketchat")),
+        ("path_elsewhere", provider("-token_path"), json!("http://propusk:8080/oauth/tokens")),
+        ("path_wrong", provider("-token_path"), json!("/o/token/")),
+        ("path_wrong", provider("-identity_path"), json!("/api/v1/auth/rocket/identity/")),
         ("token_sent_via", provider("-token_sent_via"), json!("header")),
         ("identity_token_in_query", provider("-identity_token_sent_via"), json!("default")),
         ("identity_token_in_query", provider("-identity_token_sent_via"), json!("payload")),
@@ -145,7 +158,17 @@ fn every_fault_of_the_settings_is_found_and_its_fix_helps() {
         ("iframe_incomplete", "Accounts_iframe_url".into(), json!("")),
         ("iframe_address", "Accounts_Iframe_api_url".into(), json!("https://old.example.org/login")),
         ("iframe_any_origin", "Iframe_Integration_receive_origin".into(), json!("*")),
-    ];
+    ]
+}
+
+/// One setting each.
+pub(super) fn faults() -> Vec<(String, Value)> {
+    faulty().into_iter().map(|(_, id, value)| (id, value)).collect()
+}
+
+#[test]
+fn every_fault_of_the_settings_is_found_and_its_fix_helps() {
+    let faults = faulty();
     assert!(faults.len() >= 25);
     for (slug, id, value) in faults {
         let mut dump = good();
@@ -155,6 +178,73 @@ fn every_fault_of_the_settings_is_found_and_its_fix_helps() {
         assert!(findings.iter().all(|finding| !finding.explanation.is_empty() && !finding.fix.is_empty()));
         repair(&mut dump, &findings);
         assert_eq!(look(&dump, &client(), &facts()), [], "{slug}: {id} = {value} is not repaired");
+    }
+}
+
+#[test]
+fn paths_of_a_site_that_was_taken_over_are_right_where_they_are_answered() {
+    let provider = |suffix: &str| format!("Accounts_OAuth_Custom-Besedka{suffix}");
+    let old = |url: &str, prefix: &str| {
+        let mut dump = good();
+        dump.insert(provider("-url"), json!(url));
+        dump.insert(provider("-authorize_path"), json!(format!("{prefix}/authorize/")));
+        dump.insert(provider("-token_path"), json!(format!("{prefix}/token/")));
+        dump.insert(provider("-identity_path"), json!("/api/v1/auth/rocket/identity/"));
+        dump
+    };
+    let both = Facts { old_paths: OldPaths { oauth_toolkit: true, rocket_identity: true }, ..facts() };
+    let at = |issuer: &str, dump: &Dump, facts: &Facts| judge(&Subject { dump, client: &client(), issuer, facts });
+    assert_eq!(at(ISSUER, &old(ISSUER, "/o"), &both), []);
+    let toolkit = Facts { old_paths: OldPaths { oauth_toolkit: true, rocket_identity: false }, ..facts() };
+    assert_eq!(slugs(&at(ISSUER, &old(ISSUER, "/o"), &toolkit)), ["path_wrong"], "the identity alone");
+    assert_eq!(slugs(&at(ISSUER, &old(ISSUER, "/o"), &facts())), ["path_wrong"; 3]);
+    let mut open = old(ISSUER, "/o");
+    open.insert(provider("-identity_path"), json!("/o/userinfo/"));
+    assert_eq!(slugs(&at(ISSUER, &open, &both)), ["identity_path_open"]);
+    // The issuer of the toolkit itself ends in /o; the chat has it in the paths.
+    let issuer = "https://example.org/o";
+    let own = |mut dump: Dump| {
+        for (id, page) in [("Accounts_iframe_url", "frame"), ("Accounts_Iframe_api_url", "login")] {
+            dump.insert(id.into(), json!(format!("{issuer}/rocketchat/{page}")));
+        }
+        dump
+    };
+    let mut split = own(old("https://example.org", "/o"));
+    split.insert(provider("-identity_path"), json!("/o/api/v1/auth/rocket/identity/"));
+    assert_eq!(at(issuer, &split, &both), []);
+    assert_eq!(at(issuer, &own(old(issuer, "")), &both), []);
+    let mut wrong = split.clone();
+    wrong.insert(provider("-token_path"), json!("/oauth/token"));
+    let findings = at(issuer, &wrong, &both);
+    assert_eq!(slugs(&findings), ["path_wrong"], "it does not stand below the issuer");
+    repair(&mut wrong, &findings);
+    assert_eq!(at(issuer, &wrong, &both), []);
+    assert!(slugs(&at(issuer, &split, &facts())).contains(&"url_mismatch"));
+}
+
+#[test]
+fn a_path_on_a_name_of_the_chats_network_is_only_spoken_of() {
+    for path in ["http://propusk:8080/oauth/token", "http://10.0.0.7/oauth/token/", "http://id.internal/oauth/token"] {
+        let mut dump = good();
+        dump.insert("Accounts_OAuth_Custom-Besedka-token_path".into(), json!(path));
+        let findings = look(&dump, &client(), &facts());
+        assert_eq!((slugs(&findings), findings[0].severity), (vec!["path_elsewhere"], Severity::Note), "{path}");
+    }
+}
+
+#[test]
+fn an_issuer_that_the_chat_cannot_reach_is_found_beside_its_settings() {
+    for (issuer, chat, expected) in [
+        ("http://127.0.0.1:8080", Some(CHAT), &["issuer_loopback"][..]),
+        ("http://localhost:8080", Some("https://chat.example.org:3000"), &["issuer_loopback"]),
+        ("http://[::1]:8080", Some(CHAT), &["issuer_loopback"]),
+        ("http://127.0.0.1:8080", Some("http://127.0.0.1:3000"), &[]),
+        ("http://127.0.0.1:8080", None, &[]),
+        ("http://id.example.org", Some(CHAT), &["issuer_http"]),
+        (ISSUER, Some("http://localhost:3000"), &[]),
+        ("https://localhost.example.org", Some(CHAT), &[]),
+    ] {
+        assert_eq!(slugs(&judge_address(issuer, chat)), expected, "{issuer} {chat:?}");
     }
 }
 
@@ -171,7 +261,11 @@ fn faults_that_depend_on_version_and_licence() {
     assert_eq!(slugs(&look(&absolute, &client(), &nine)), ["absolute_path"]);
     let unlicensed = Facts { version: Some((9, 0)), licensed: Some(false), ..facts() };
     let off = set(&[("", json!(false)), ("-merge_roles", json!(false))]);
-    assert_eq!(slugs(&look(&off, &client(), &unlicensed)), ["unlicensed_nine"]);
+    assert_eq!(look(&off, &client(), &unlicensed), [], "people come in without the button");
+    let button: Dump = off.into_iter().filter(|(id, _)| !id.to_lowercase().starts_with("accounts_iframe")).collect();
+    assert_eq!(slugs(&look(&button, &client(), &unlicensed)), ["unlicensed_nine"]);
+    let unknown = Facts { licensed: None, ..unlicensed };
+    assert_eq!(slugs(&look(&button, &client(), &unknown)), ["unlicensed_nine"], "the switch reads off");
     let community = Facts { licensed: Some(false), ..facts() };
     assert_eq!(slugs(&look(&good(), &client(), &community)), ["roles_need_licence"]);
     let sample = json!(r#"{"rocket-admin":"admin","tech-support":"support"}"#);

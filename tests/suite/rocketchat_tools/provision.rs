@@ -170,6 +170,37 @@ fn no_working_secret_no_change() {
 }
 
 #[test]
+fn what_the_chat_refuses_leaves_the_clients_secret_alone() {
+    let secrets = |server: &TestServer| server.look(|cx| Ok(cx.store.find_client("rocketchat")?)).unwrap().secrets;
+    let rotate = [&APPLY[..], &["--rotate-secret"]].concat();
+    // 9.0 without a licence makes no provider, and keeps one that was there off.
+    let (server, chat, _) = shop(Backend::Sqlite, Edition::community(9, 0));
+    let before = secrets(&server);
+    assert_eq!(settings(&server, &chat, &rotate, PASSWORD).code, 1);
+    assert_eq!(secrets(&server), before);
+    chat.state().register_provider("Besedka");
+    assert_eq!(settings(&server, &chat, &rotate, PASSWORD).code, 1);
+    assert_eq!(secrets(&server), before);
+    // An account that may look and not change, when nothing but the secret differs.
+    let (server, chat, client) = shop(Backend::Sqlite, Edition::community(8, 6));
+    std::fs::write(server.place().join("secret"), &client.secret).unwrap();
+    let file = server.place().join("secret").display().to_string();
+    assert_eq!(settings(&server, &chat, &[&APPLY[..], &["--secret-file", &file]].concat(), PASSWORD).code, 0);
+    let before = secrets(&server);
+    chat.state().permit("u1", "edit-privileged-setting", false);
+    assert_eq!(settings(&server, &chat, &rotate, PASSWORD).code, 1);
+    assert_eq!((secrets(&server), &chat.state().chat.config.secret), (before, &client.secret));
+    chat.state().permit("u1", "edit-privileged-setting", true);
+    let rotated = settings(&server, &chat, &rotate, PASSWORD);
+    let changes = json!([{ "setting": "Accounts_OAuth_Custom-Besedka-secret", "from": "(another secret)", "to": "(the client's secret)" }]);
+    assert_eq!((rotated.code, &rotated.json()["changes"]), (0, &changes), "{}", rotated.stdout);
+    let fresh = chat.state().chat.config.secret.clone();
+    assert_ne!(fresh, client.secret);
+    assert_eq!(propusk(&server, &["client", "check-secret", "rocketchat"], &fresh).json()["works"], json!(true));
+    assert_eq!(settings(&server, &chat, &["--silent", "--without-provider", "--rotate-secret"], PASSWORD).code, 2);
+}
+
+#[test]
 fn a_chat_that_fails_is_told_as_what_it_is() {
     let (server, chat) = (TestServer::with(Backend::Sqlite, &[("outbound.timeout", "1")]), ChatServer::start(Edition::community(8, 6)));
     let url = chat.url();

@@ -1,8 +1,10 @@
 //! What a browser sees: the sign-in page with its headers and cookies, and the way to a code.
 
 use super::Examination;
+use super::records::{Records, Refused, is_reference, reference_of};
 use crate::failure::Failure;
 use openidconnect::http::{self, Request};
+use openidconnect::url::Url;
 use propusk_crypto::{Random, Secret, SystemRandom};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{Finding, Severity};
@@ -18,6 +20,8 @@ pub(super) struct Site<'a> {
     pub(super) issuer: &'a str,
     /// `name=value` of the trial's session.
     pub(super) cookie: Secret,
+    /// What this server has recorded of its refusals.
+    pub(super) records: Records<'a>,
 }
 
 impl Site<'_> {
@@ -53,7 +57,7 @@ impl Site<'_> {
     pub(super) fn authorize(&self, url: &str, redirect_uri: &str, state: &str) -> Result<String, Finding> {
         let answer = self.get(url, &[("cookie", self.cookie.expose()), ("accept", "text/html")]).map_err(|error| unanswered("authorize", &error))?;
         let Some(location) = answer.header("location").filter(|_| (300..400).contains(&answer.status)) else {
-            return Err(no_redirect(&answer));
+            return Err(self.no_redirect(&answer));
         };
         let params = query(location);
         let member = |name: &str| params.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
@@ -74,16 +78,53 @@ impl Site<'_> {
         }
         if let Some(error) = member("error") {
             let description = member("error_description").unwrap_or_default();
-            let explanation = "The authorization request was refused.";
-            return Err(Finding::new("authorize_refused", Severity::Error, explanation, explain(description))
-                .found(format!("{error}: {}", clipped(description))));
+            let refused = Refused::new("authorize_refused", "The authorization request was refused.", reference_of(description));
+            return Err(self.records.explained(refused).found(format!("{error}: {}", clipped(description))));
         }
         if member("state") != Some(state) {
             let explanation = "The state did not come back byte for byte, so the chat or the application gives up.";
             let fix = "let the proxy pass the query string as it is";
             return Err(Finding::new("state_changed", Severity::Error, explanation, fix).found(member("state").unwrap_or_default()).expected(state));
         }
-        member("code").map(str::to_owned).ok_or_else(|| no_redirect(&answer))
+        member("code").map(str::to_owned).ok_or_else(|| self.no_redirect(&answer))
+    }
+
+    fn no_redirect(&self, answer: &Answer) -> Finding {
+        let page = String::from_utf8_lossy(&answer.body);
+        let explanation =
+            "The authorization endpoint shows a page instead of going back with a code, though the person is signed in and has consented.";
+        let refused = Refused::new("authorize_page", explanation, reference_of(&page));
+        self.records.explained(refused).found(format!("{} {}", answer.status, clipped(&words(&page))))
+    }
+
+    /// The JSON of a successful answer, or what is in the way.
+    pub(super) fn json_of(&self, what: What, answer: &Answer) -> Result<serde_json::Value, Finding> {
+        let path = what.name();
+        if (300..400).contains(&answer.status) {
+            let explanation =
+                format!("The {path} endpoint redirects: Rocket.Chat turns the request into a GET, or takes the redirect for the answer.");
+            let found = answer.header("location").unwrap_or_default();
+            let fix = "let the proxy pass the path as it is: no slash, no other host";
+            return Err(Finding::new(what.redirected(), Severity::Error, explanation, fix).found(found));
+        }
+        let Some(json) = answer.json().filter(serde_json::Value::is_object) else {
+            let explanation = format!("The {path} endpoint answers something that is no JSON: a proxy answers instead of this server.");
+            let fix = format!("let the proxy pass the {path} endpoint to this server");
+            let found = format!("{} {}", answer.status, clipped(&String::from_utf8_lossy(&answer.body)));
+            return Err(Finding::new(what.not_json(), Severity::Error, explanation, fix).found(found));
+        };
+        if answer.status != 200 {
+            return Err(self.refused(what.refused(), &format!("The {path} request was refused."), answer.status, &json));
+        }
+        Ok(json)
+    }
+
+    /// A refusal of this server, in JSON.
+    pub(super) fn refused(&self, slug: &'static str, explanation: &str, status: u16, json: &serde_json::Value) -> Finding {
+        let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default();
+        let reference = Some(text("error_reference")).filter(|text| is_reference(text)).map(str::to_owned);
+        let found = format!("{status} {}: {}", text("error"), clipped(text("error_description")));
+        self.records.explained(Refused::new(slug, explanation, reference)).found(found)
     }
 }
 
@@ -104,7 +145,7 @@ pub(super) fn look_at_pages(site: &Site<'_>, client: &RegisteredClient, examinat
             Ok(answer) => answer,
             Err(error) => return examination.find(unanswered("authorize", &error)),
         };
-        headers(&answer, site.issuer, examination);
+        headers(&answer, &url, site.issuer, examination);
         jar.extend(answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()?.split(';').next().map(str::to_owned)));
         let next = answer.header("location").filter(|_| (300..400).contains(&answer.status));
         match next {
@@ -116,7 +157,7 @@ pub(super) fn look_at_pages(site: &Site<'_>, client: &RegisteredClient, examinat
                     let explanation = "The sign-in page sets no cookie, or it is lost on the way: every sign-in begins again.";
                     examination.find(Finding::new("cookie_missing", Severity::Error, explanation, "let the proxy pass Set-Cookie"));
                 }
-                examination.did("page", format!("the sign-in page answers {}", answer.status));
+                examination.did("page", format!("the sign-in page answers {}", answer.status), format!("страница входа отвечает {}", answer.status));
                 return;
             }
         }
@@ -131,7 +172,7 @@ pub(super) fn look_at_pages(site: &Site<'_>, client: &RegisteredClient, examinat
 }
 
 /// Headers that cut the chat's window off, and cookies that a browser would not keep.
-fn headers(answer: &Answer, issuer: &str, examination: &mut Examination) {
+fn headers(answer: &Answer, url: &str, issuer: &str, examination: &mut Examination) {
     if let Some(policy) = answer.header("cross-origin-opener-policy").filter(|policy| *policy != "unsafe-none") {
         let explanation = "Cross-Origin-Opener-Policy cuts the sign-in window off the chat that opened it: the chat believes that it was closed.";
         examination
@@ -144,55 +185,67 @@ fn headers(answer: &Answer, issuer: &str, examination: &mut Examination) {
         examination.find(Finding::new("form_action", Severity::Error, explanation, "let the proxy add no form-action").found(policy));
     }
     for cookie in answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()) {
-        let lower = cookie.to_lowercase();
         let name = cookie.split('=').next().unwrap_or_default();
-        let has = |attribute: &str| lower.split(';').any(|part| part.trim() == attribute);
-        let reason = if has("secure") && !issuer.starts_with("https://") {
-            "it is for https only, and the address is plain http"
-        } else if has("samesite=strict") {
-            "it does not come along when the chat sends somebody here"
-        } else if has("samesite=none") && !has("secure") {
-            "SameSite=None needs Secure"
-        } else if name.starts_with("__Host-") && lower.contains("domain=") {
-            "a __Host- cookie must name no domain"
-        } else {
-            continue;
-        };
+        let Some((reason, russian)) = lost(cookie, url, issuer) else { continue };
         let explanation = format!("A browser would lose the cookie {name}: {reason}. Every sign-in begins again.");
-        examination.find(Finding::new(
-            "cookie_lost",
-            Severity::Error,
-            explanation,
-            "let the proxy pass Set-Cookie as it is, and set issuer to the public address",
-        ));
+        let fix = "let the proxy pass Set-Cookie as it is, and set issuer to the public address";
+        let explanation_in_russian = format!("Браузер потеряет cookie {name}: {russian}. Каждый вход начнётся заново.");
+        let fix_in_russian = "пусть прокси не меняет Set-Cookie; issuer должен быть публичным адресом";
+        let finding = Finding::new("cookie_lost", Severity::Error, explanation, fix).in_russian(explanation_in_russian, fix_in_russian);
+        examination.find(finding.found(attributes(cookie)));
     }
 }
 
-/// The JSON of a successful answer, or what is in the way. `what` is `token` or `identity`.
-pub(super) fn json_of(what: What, answer: &Answer) -> Result<serde_json::Value, Finding> {
-    let path = what.name();
-    if (300..400).contains(&answer.status) {
-        let explanation = format!("The {path} endpoint redirects: Rocket.Chat turns the request into a GET, or takes the redirect for the answer.");
-        let found = answer.header("location").unwrap_or_default();
-        return Err(Finding::new(what.redirected(), Severity::Error, explanation, "let the proxy pass the path as it is: no slash, no other host")
-            .found(found));
-    }
-    let Some(json) = answer.json().filter(serde_json::Value::is_object) else {
-        let explanation = format!("The {path} endpoint answers something that is no JSON: a proxy answers instead of this server.");
-        let fix = format!("let the proxy pass the {path} endpoint to this server");
-        return Err(Finding::new(what.not_json(), Severity::Error, explanation, fix).found(format!(
-            "{} {}",
-            answer.status,
-            clipped(&String::from_utf8_lossy(&answer.body))
-        )));
+/// Why a browser would not send this cookie again where it is needed, in both languages.
+fn lost(cookie: &str, url: &str, issuer: &str) -> Option<(String, String)> {
+    let lower = cookie.to_lowercase();
+    let name = cookie.split('=').next().unwrap_or_default();
+    let has = |attribute: &str| lower.split(';').any(|part| part.trim() == attribute);
+    let value = |attribute: &str| {
+        cookie.split(';').skip(1).filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case(attribute))
     };
-    if answer.status != 200 {
-        let text = |name: &str| json.get(name).and_then(serde_json::Value::as_str).unwrap_or_default().to_owned();
-        let found = format!("{} {}: {}", answer.status, text("error"), clipped(&text("error_description")));
-        let explanation = format!("The {path} request was refused.");
-        return Err(Finding::new(what.refused(), Severity::Error, explanation, explain(&text("error_description"))).found(found));
+    let value = |attribute: &str| value(attribute).map(|(_, value)| value.trim()).filter(|value| !value.is_empty());
+    let say = |english: &str, russian: &str| Some((english.to_owned(), russian.to_owned()));
+    if has("secure") && !issuer.starts_with("https://") {
+        return say("it is for https only, and the address is plain http", "он только для https, а адрес — http");
     }
-    Ok(json)
+    if has("samesite=strict") {
+        return say("it does not come along when the chat sends somebody here", "он не приходит, когда человека присылает чат");
+    }
+    if has("samesite=none") && !has("secure") {
+        return say("SameSite=None needs Secure", "SameSite=None требует Secure");
+    }
+    if name.starts_with("__Host-") && value("domain").is_some() {
+        return say("a __Host- cookie must name no domain", "cookie с __Host- не должен называть домен");
+    }
+    // What a balancer sets for itself may be for whatever path it likes.
+    if !name.contains("propusk") {
+        return None;
+    }
+    let address = Url::parse(url).ok()?;
+    let host = address.host_str()?.to_owned();
+    if let Some(domain) = value("domain").map(|domain| domain.trim_start_matches('.').to_lowercase())
+        && host != domain
+        && !host.ends_with(&format!(".{domain}"))
+    {
+        return Some((format!("it is for {domain}, and the address is {host}"), format!("он для {domain}, а адрес — {host}")));
+    }
+    // Without the attribute it is the directory of the page (RFC 6265 §5.1.4).
+    let default = address.path().rsplit_once('/').map_or("/", |(directory, _)| if directory.is_empty() { "/" } else { directory });
+    let path = value("path").filter(|path| path.starts_with('/')).unwrap_or(default);
+    let base = Url::parse(issuer).ok()?.path().trim_end_matches('/').to_owned();
+    let covers = |page: &str| page == path || page.strip_prefix(path).is_some_and(|rest| path.ends_with('/') || rest.starts_with('/'));
+    if ["/oauth/authorize", "/login", "/consent", "/account"].iter().all(|page| covers(&format!("{base}{page}"))) {
+        return None;
+    }
+    Some((format!("it is for {path} alone, and the other pages come without it"), format!("он только для {path}, остальные страницы его не получат")))
+}
+
+/// A cookie without its value.
+fn attributes(cookie: &str) -> String {
+    let (name, rest) = cookie.split_once('=').unwrap_or((cookie, ""));
+    let attributes = rest.split_once(';').map_or("", |(_, attributes)| attributes);
+    format!("{name}=…;{attributes}")
 }
 
 /// Which endpoint.
@@ -223,18 +276,6 @@ impl What {
 pub(super) fn unanswered(what: &str, error: &Unanswered) -> Finding {
     let explanation = format!("The {what} endpoint gives no answer through the public address.");
     Finding::new("no_answer", Severity::Error, explanation, "look at the proxy's log for this path").found(error.to_string())
-}
-
-fn no_redirect(answer: &Answer) -> Finding {
-    let explanation = "The authorization endpoint shows a page instead of going back with a code, though the person is signed in and has consented.";
-    let found = format!("{} {}", answer.status, clipped(&words(&String::from_utf8_lossy(&answer.body))));
-    Finding::new("authorize_page", Severity::Error, explanation, "propusk explain REFERENCE, with the reference of the page").found(found)
-}
-
-/// The reference that a description ends with, as the command that explains it.
-fn explain(description: &str) -> String {
-    let reference = description.rsplit(|letter: char| !letter.is_ascii_alphanumeric()).find(|word| word.len() >= 6);
-    reference.map_or_else(|| "propusk explain REFERENCE".to_owned(), |reference| format!("propusk explain {reference}"))
 }
 
 /// Percent-encodes what JavaScript's `encodeURIComponent` does.
@@ -270,7 +311,7 @@ fn query(location: &str) -> Vec<(String, String)> {
 }
 
 fn origin(issuer: &str) -> String {
-    openidconnect::url::Url::parse(issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
+    Url::parse(issuer).map(|url| url.origin().ascii_serialization()).unwrap_or_default()
 }
 
 /// The text of a page without its tags.

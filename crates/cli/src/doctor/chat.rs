@@ -1,11 +1,11 @@
 //! What the chat shows of its settings: to everybody, or to an administrator.
 
-use super::Examination;
+use super::{Examination, silent};
 use crate::failure::Failure;
 use crate::rocketchat::admin::Admin;
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{self, Facts, Finding, Severity, Subject};
-use propusk_domain::rocketchat::{CUSTOM, Dump, parse_dump, service_key};
+use propusk_domain::rocketchat::{CUSTOM, Dump, parse_dump};
 use propusk_server::instance::Instance;
 use propusk_server::outbound::Outbound;
 use propusk_server::rocketchat::provision::{patiently, service};
@@ -58,7 +58,8 @@ pub(super) fn look(
 ) -> Result<(), Failure> {
     let Some(url) = facts.chat_url.clone() else {
         let explanation = "No redirect URI of the client looks like a chat's (…/_oauth/NAME), so the chat was not looked at.";
-        examination.find(Finding::new("chat_unknown", Severity::Note, explanation, "--chat-url URL"));
+        let fix = format!("propusk rocketchat doctor --client {} --chat-url https://chat.example.org", client.id());
+        examination.find(Finding::new("chat_unknown", Severity::Note, explanation, fix));
         examination.findings(lint::judge_client(client, None, facts));
         return Ok(());
     };
@@ -89,14 +90,17 @@ pub(super) fn look(
             facts.licensed = facts.licensed.or(Some(true));
         }
     }
-    examination.did(
-        "chat",
-        format!("version {}, {} settings seen", facts.version.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}")), dump.len()),
-    );
-    if !shown {
-        missing(name, facts, examination);
+    let version = facts.version.map_or_else(String::new, |(major, minor)| format!("{major}.{minor}"));
+    let seen = dump.len();
+    examination.did("chat", format!("version {version}, {seen} settings seen"), format!("версия {version}, видно настроек: {seen}"));
+    facts.offered = Some(shown);
+    let subject = Subject { dump: &dump, client, issuer: &instance.settings.issuer, facts };
+    let findings = lint::judge(&subject);
+    let connected = !findings.iter().any(|finding| finding.slug.starts_with("connector_"));
+    examination.findings(findings);
+    if connected && subject.signs_in_silently() {
+        silent::look(outbound, instance, &url, facts.version, examination)?;
     }
-    examination.findings(lint::judge(&Subject { dump: &dump, client, issuer: &instance.settings.issuer, facts }));
     Ok(())
 }
 
@@ -133,23 +137,4 @@ fn pages(rest: &Rest, endpoint: &str) -> Result<Dump, RestError> {
 fn names(roles: &Value) -> Vec<String> {
     let roles = roles.get("roles").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     roles.iter().flat_map(|role| ["_id", "name"].map(|field| role.get(field).and_then(Value::as_str).map(str::to_owned))).flatten().collect()
-}
-
-/// The login page has no button of ours.
-fn missing(name: &str, facts: &Facts, examination: &mut Examination) {
-    let nine = facts.version.is_some_and(|(major, _)| major >= 9);
-    let key = service_key(name);
-    if nine && facts.licensed != Some(true) {
-        let explanation = format!(
-            "The chat offers no service {key}. From 9.0 on, Custom OAuth needs a licence with the module oauth-enterprise: without it the switch reads \
-             off, and the button is gone."
-        );
-        let fix = "stay on 8.x, buy the licence, or sign people in without a button (propusk rocketchat settings --silent --without-provider)";
-        examination.find(Finding::new("unlicensed_nine", Severity::Error, explanation, fix));
-    } else {
-        let explanation =
-            format!("The chat offers no service {key}: its login page has no button. The provider is missing, switched off, or removed by a twin.");
-        let fix = format!("propusk rocketchat settings --chat-url {} --apply --admin-user NAME", facts.chat_url.as_deref().unwrap_or("URL"));
-        examination.find(Finding::new("provider_missing", Severity::Error, explanation, fix));
-    }
 }

@@ -2,14 +2,17 @@
 
 mod browser;
 mod chat;
+mod records;
 mod relying_party;
 mod replay;
+mod report;
+mod silent;
 
 use crate::failure::Failure;
 use crate::house;
 use crate::input;
 use crate::language::{self, Lang};
-use crate::output::{FINDINGS, Report};
+use crate::output::Report;
 use crate::rocketchat::admin::Admin;
 use browser::Site;
 use clap::Args;
@@ -17,12 +20,14 @@ use propusk_crypto::Secret;
 use propusk_domain::admin::clients;
 use propusk_domain::admin::probe::{self, Probe};
 use propusk_domain::client::{GrantType, RegisteredClient};
-use propusk_domain::rocketchat::lint::{self, Facts, Finding, Severity, Subject};
-use propusk_domain::rocketchat::{guide, parse_dump, settings};
-use propusk_domain::trace::diagnosis::Language;
+use propusk_domain::rocketchat::lint::{self, Connector, Facts, OldPaths, Subject};
+use propusk_domain::rocketchat::{parse_dump, settings};
 use propusk_server::instance::Instance;
 use propusk_server::outbound::Outbound;
-use serde_json::{Value, json};
+use propusk_server::rocketchat::connection::Connection;
+use records::Records;
+use report::Examination;
+use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,7 +35,8 @@ pub(crate) const EXAMPLES: &str = "\
 Goes the whole way of a sign-in as a relying party does: discovery, authorization with PKCE, code, tokens, ID token, userinfo. A person who
 does not exist is made for it, signed in, and removed afterwards.
 
-Exit codes: 0 nothing worse than a note, 3 findings, 4 the server does not answer at its public address.
+Exit codes: 0 nothing worse than a note, 3 findings, 4 the trial could not be made: the server does not answer at its public address, there is
+no such client, nobody signs in to it.
 
 Examples:
   propusk doctor --client site
@@ -41,7 +47,8 @@ Sends what Rocket.Chat would send, in its legacy and its modern generation, thro
 removed afterwards; looks at what the chat shows of its settings, or at all of them with an administrator's token; and says what is wrong,
 why, and what helps. --settings judges a dump of the settings ([{\"_id\", \"value\"}], as GET /api/v1/settings answers) and touches nothing.
 
-Exit codes: 0 nothing worse than a note, 3 findings, 4 this server does not answer at its public address.
+Exit codes: 0 nothing worse than a note, 3 findings, 4 the trial could not be made: this server does not answer at its public address, the dump
+cannot be read, there is no such client, the chat refuses the administrator.
 
 Examples:
   propusk rocketchat doctor
@@ -98,6 +105,10 @@ pub(crate) struct ChatDoctor {
 
 impl Doctor {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
+        self.examine(config).map_err(Failure::could_not_run)
+    }
+
+    fn examine(self, config: Option<&Path>) -> Result<Report, Failure> {
         let secret = if self.secret_stdin { Some(input::from_stdin("Client secret: ")?) } else { None };
         let instance = house::open(config)?;
         let client = load(&instance, &self.client)?;
@@ -105,7 +116,7 @@ impl Doctor {
             return Err(Failure::Failed(format!("nobody signs in to {}: it has no redirect URI or may not use authorization_code", client.id())));
         }
         let outbound = Outbound::new(&instance.settings.outbound)?;
-        let mut examination = Examination { russian: language::chosen(self.lang) == Language::Russian, ..Examination::default() };
+        let mut examination = Examination::new(language::chosen(self.lang));
         let trial = Trial::begin(&instance, &client, secret)?;
         let outcome = trial.relying_party(&outbound, &mut examination);
         trial.end();
@@ -116,6 +127,10 @@ impl Doctor {
 
 impl ChatDoctor {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
+        self.examine(config).map_err(Failure::could_not_run)
+    }
+
+    fn examine(self, config: Option<&Path>) -> Result<Report, Failure> {
         if self.secret_stdin && self.admin.reads_stdin() {
             return Err(Failure::usage("standard input cannot bring two secrets: use --admin-password-file or a token"));
         }
@@ -124,13 +139,18 @@ impl ChatDoctor {
         let client = load(&instance, &self.client)?;
         let chat_url = self.chat_url.clone().or_else(|| chat_of(&client));
         let licensed = if self.licensed { Some(true) } else { self.unlicensed.then_some(false) };
-        let mut facts = Facts { version: self.chat_version, licensed, chat_url: chat_url.clone(), roles: None };
-        let mut examination = Examination { russian: language::chosen(self.lang) == Language::Russian, ..Examination::default() };
+        let mut facts = Facts { version: self.chat_version, licensed, chat_url: chat_url.clone(), ..own_facts(&instance)? };
+        let mut examination = Examination::new(language::chosen(self.lang));
         if let Some(file) = &self.settings {
             let dump = read_dump(file)?;
             let subject = Subject { dump: &dump, client: &client, issuer: &instance.settings.issuer, facts: &facts };
+            // The chat's own word counts, too: a redirect URI may be as wrong as the issuer.
+            for chat in [chat_url.as_deref(), dump.get("Site_Url").and_then(Value::as_str)] {
+                examination.findings(lint::judge_address(&instance.settings.issuer, chat));
+            }
             examination.findings(lint::judge(&subject));
-            examination.did("settings", format!("{} settings of {}", dump.len(), file.display()));
+            let (count, file) = (dump.len(), file.display());
+            examination.did("settings", format!("{count} settings of {file}"), format!("настроек в {file}: {count}"));
             return Ok(examination.report(&instance, &client, chat_url.as_deref()));
         }
         self.live(&instance, &client, secret, &mut facts, &mut examination)?;
@@ -147,130 +167,13 @@ impl ChatDoctor {
     ) -> Result<(), Failure> {
         let outbound = Outbound::new(&instance.settings.outbound)?;
         let name = facts.chat_url.as_deref().map_or_else(|| settings::DEFAULT_NAME.to_owned(), |url| settings::name_for(client, url));
-        examination.address(instance, facts.chat_url.as_deref());
+        examination.findings(lint::judge_address(&instance.settings.issuer, facts.chat_url.as_deref()));
         examination.people(instance)?;
         let trial = Trial::begin(instance, client, secret)?;
         let outcome = trial.relying_party(&outbound, examination).map(|()| trial.chat(&outbound, examination));
         trial.end();
         outcome?;
         chat::look(&outbound, instance, client, &name, &self.admin, facts, examination)
-    }
-}
-
-/// What was done and found.
-#[derive(Debug, Default)]
-pub(crate) struct Examination {
-    done: Vec<(&'static str, String)>,
-    findings: Vec<Finding>,
-    russian: bool,
-}
-
-impl Examination {
-    /// A step that was taken, with what it showed.
-    fn did(&mut self, step: &'static str, verdict: impl Into<String>) {
-        self.done.push((step, verdict.into()));
-    }
-
-    fn find(&mut self, finding: Finding) {
-        self.findings.push(finding);
-    }
-
-    fn findings(&mut self, findings: Vec<Finding>) {
-        self.findings.extend(findings);
-    }
-
-    /// What the public address itself promises.
-    fn address(&mut self, instance: &Instance, chat_url: Option<&str>) {
-        let issuer = &instance.settings.issuer;
-        if is_loopback(issuer) && chat_url.is_some_and(|chat| !is_loopback(chat)) {
-            let explanation = "This server's public address is this machine's own: a chat elsewhere, or in a container, would ask itself.";
-            let fix = "set issuer to the https address that browsers and the chat both reach";
-            self.find(Finding::new("issuer_loopback", Severity::Error, explanation, fix).found(issuer.as_str()));
-        } else if !instance.settings.is_https() && !is_loopback(issuer) {
-            let explanation =
-                "The public address is plain http: passwords and tokens travel in the clear, and a chat on https loses its cookies on the way.";
-            self.find(
-                Finding::new("issuer_http", Severity::Error, explanation, "put a proxy with TLS in front and set issuer to https")
-                    .found(issuer.as_str()),
-            );
-        }
-    }
-
-    /// People whom the chat would be told no address of.
-    fn people(&mut self, instance: &Instance) -> Result<(), Failure> {
-        const PAGE: i64 = 500;
-        let (mut count, mut example, mut after) = (0_usize, None, None::<String>);
-        loop {
-            let page = instance.read(|cx| Ok(cx.store.list_users(after.as_deref(), None, PAGE)?))?;
-            let verified = |user: &&propusk_domain::user::User| user.claims.email.is_some() && user.claims.email_verified == Some(true);
-            let without = page.iter().filter(|user| user.is_active() && !verified(user));
-            for user in without {
-                count += 1;
-                example.get_or_insert_with(|| user.username.clone());
-            }
-            match page.last() {
-                Some(last) if page.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX) => after = Some(last.username.clone()),
-                _ => break,
-            }
-        }
-        if let Some(example) = example {
-            let explanation = "These people have no verified address, so the chat is told none: their accounts there have no address, and with a second \
-                               factor or an allowed domain they cannot sign in.";
-            let fix = format!("propusk user set {example} --email ADDRESS");
-            self.find(Finding::new("email_not_verified", Severity::Warning, explanation, fix).found(format!("{count} people, {example} among them")));
-        }
-        Ok(())
-    }
-
-    fn report(mut self, instance: &Instance, client: &RegisteredClient, chat_url: Option<&str>) -> Report {
-        lint::sort(&mut self.findings);
-        if self.russian {
-            self.findings.iter_mut().for_each(translate);
-        }
-        let steps: Vec<Value> = self.done.iter().map(|(step, verdict)| json!({ "step": step, "verdict": verdict })).collect();
-        let answer = json!({
-            "issuer": instance.settings.issuer,
-            "client_id": client.id(),
-            "chat_url": chat_url,
-            "steps": steps,
-            "findings": self.findings,
-        });
-        let bad = self.findings.iter().any(|finding| finding.severity > Severity::Note);
-        Report::of(answer).human(self.text()).exit_code(if bad { FINDINGS } else { 0 })
-    }
-
-    fn text(&self) -> String {
-        let mut text: String = self.done.iter().map(|(step, verdict)| format!("{step}: {verdict}\n")).collect();
-        for finding in &self.findings {
-            let severity = match finding.severity {
-                Severity::Error => "ERROR",
-                Severity::Warning => "WARNING",
-                Severity::Note => "NOTE",
-            };
-            text += &format!("\n{severity} {}\n  {}\n", finding.slug, finding.explanation);
-            for (name, value) in [("found", &finding.found), ("expected", &finding.expected)] {
-                if let Some(value) = value {
-                    text += &format!("  {name}: {}\n", propusk_domain::error::printable(&crate::output::short(value)));
-                }
-            }
-            text += &format!("  try: {}\n", finding.fix);
-        }
-        if self.findings.is_empty() {
-            text += "\nNothing is wrong.\n";
-        }
-        text
-    }
-}
-
-/// The explanation in Russian, and the way out unless it is a command, which is the same in every language.
-fn translate(finding: &mut Finding) {
-    let Some(entry) = guide::entry(finding.slug) else { return };
-    entry.explanation(Language::Russian).clone_into(&mut finding.explanation);
-    if !finding.fix.starts_with("propusk ") {
-        finding.fix = match (&finding.setting, &finding.expected) {
-            (Some(setting), Some(expected)) => format!("задайте {setting}: {}", crate::output::short(expected)),
-            _ => entry.fix(Language::Russian).to_owned(),
-        };
     }
 }
 
@@ -295,19 +198,27 @@ impl<'a> Trial<'a> {
 
     fn site<'b>(&'b self, outbound: &'b Outbound) -> Site<'b> {
         let cookie = self.probe.as_ref().map(|probe| format!("{}={}", self.instance.session_cookie(), probe.cookie.expose()));
-        Site { outbound, issuer: &self.instance.settings.issuer, cookie: Secret::new(cookie.unwrap_or_default()) }
+        let (issuer, records) = (&self.instance.settings.issuer, Records(self.instance));
+        Site { outbound, issuer, cookie: Secret::new(cookie.unwrap_or_default()), records }
     }
 
     /// Fails only when there is nobody to ask.
     fn relying_party(&self, outbound: &Outbound, examination: &mut Examination) -> Result<(), Failure> {
         let site = self.site(outbound);
         site.answers()?;
+        if self.client.client.disabled {
+            examination.switched_off(self.client);
+            return Ok(());
+        }
         browser::look_at_pages(&site, self.client, examination);
         relying_party::go(&site, self.client, self.secret.as_ref(), examination);
         Ok(())
     }
 
     fn chat(&self, outbound: &Outbound, examination: &mut Examination) {
+        if self.client.client.disabled {
+            return;
+        }
         let username = self.probe.as_ref().map_or("", |probe| probe.username.as_str());
         replay::go(&self.site(outbound), self.client, self.secret.as_ref(), username, examination);
     }
@@ -349,9 +260,14 @@ fn chat_of(client: &RegisteredClient) -> Option<String> {
     client.client.settings.redirect_uris.iter().find_map(|uri| uri.split_once("/_oauth/")).map(|(chat, _)| chat.to_owned())
 }
 
-fn is_loopback(url: &str) -> bool {
-    let host = url.split_once("://").map_or(url, |(_, rest)| rest);
-    host.starts_with("127.") || host.starts_with("[::1]") || host.split([':', '/']).next() == Some("localhost")
+/// What the settings and the database say of the paths that are answered here, and of the connector.
+fn own_facts(instance: &Instance) -> Result<Facts, Failure> {
+    let (compat, settings) = (&instance.settings.compat, &instance.settings.rocketchat);
+    let (url, administrator) =
+        instance.read(|cx| Ok((Connection::url(cx.store, settings)?, Connection::find(cx.store, settings, &instance.master)?.is_some())))?;
+    let connector = Connector { url, administrator, token_secret: settings.create_token_secret.is_some() };
+    let old_paths = OldPaths { oauth_toolkit: compat.django_oauth_toolkit, rocket_identity: compat.rocket_identity };
+    Ok(Facts { old_paths, connector: Some(connector), ..Facts::default() })
 }
 
 /// `8.6` or `8.6.1`.

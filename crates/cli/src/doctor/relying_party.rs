@@ -11,21 +11,31 @@ use propusk_crypto::Secret;
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{Finding, Severity};
 use propusk_server::outbound::{Outbound, Unanswered};
+use serde_json::Value;
+use std::cell::RefCell;
 use std::error::Error as StdError;
 
 /// Goes the whole way and says where it ends.
 pub(super) fn go(site: &Site<'_>, client: &RegisteredClient, secret: Option<&Secret>, examination: &mut Examination) {
     match sign_in(site, client, secret) {
-        Ok(()) => examination.did("oidc", "discovery, PKCE, code, tokens, ID token and userinfo are as OpenID Connect wants them"),
+        Ok(()) => {
+            let russian = "discovery, PKCE, код, токены, ID-токен и userinfo соответствуют OpenID Connect";
+            examination.did("oidc", "discovery, PKCE, code, tokens, ID token and userinfo are as OpenID Connect wants them", russian);
+        }
         Err(finding) => {
-            examination.did("oidc", format!("failed: {}", finding.slug));
+            examination.failed("oidc", finding.slug);
             examination.find(*finding);
         }
     }
 }
 
 fn sign_in(site: &Site<'_>, client: &RegisteredClient, secret: Option<&Secret>) -> Result<(), Box<Finding>> {
-    let fetch = |request: HttpRequest| fetch(site.outbound, request);
+    let last = RefCell::new(None);
+    let fetch = |request: HttpRequest| {
+        let answer = fetch(site.outbound, request)?;
+        last.replace(Some(answer.clone()));
+        Ok::<_, Unanswered>(answer)
+    };
     let issuer = IssuerUrl::new(site.issuer.to_owned()).map_err(|error| failed("oidc_discovery", "The issuer is no URL.", &error))?;
     let metadata = CoreProviderMetadata::discover(&issuer, &fetch).map_err(|error| {
         failed(
@@ -46,10 +56,10 @@ fn sign_in(site: &Site<'_>, client: &RegisteredClient, secret: Option<&Secret>) 
     let code = site.authorize(url.as_str(), uri, state.secret())?;
     let exchange =
         party.exchange_code(AuthorizationCode::new(code)).map_err(|error| failed("oidc_discovery", "There is no token endpoint.", &error))?;
-    let tokens = exchange
-        .set_pkce_verifier(verifier)
-        .request(&fetch)
-        .map_err(|error| failed("oidc_code", "The code could not be redeemed: the token endpoint refused or answered something else.", &error))?;
+    let tokens = exchange.set_pkce_verifier(verifier).request(&fetch).map_err(|error| {
+        refused(site, "token_refused", "The token request was refused.", last.take())
+            .unwrap_or_else(|| failed("oidc_code", "The code could not be redeemed: the token endpoint refused or answered something else.", &error))
+    })?;
     let id_token = tokens.id_token().ok_or_else(|| missing("oidc_id_token", "No ID token came though openid was asked for."))?;
     let claims = id_token.claims(&party.id_token_verifier(), &nonce).map_err(|error| {
         failed("oidc_id_token", "The ID token is not accepted: signature, issuer, audience, nonce or time are wrong (clocks?).", &error)
@@ -58,7 +68,10 @@ fn sign_in(site: &Site<'_>, client: &RegisteredClient, secret: Option<&Secret>) 
         .user_info(tokens.access_token().clone(), Some(claims.subject().clone()))
         .map_err(|error| failed("oidc_discovery", "There is no userinfo endpoint.", &error))?
         .request(&fetch)
-        .map_err(|error| failed("oidc_userinfo", "Userinfo refused, answered something else, or told of another person.", &error))?;
+        .map_err(|error| {
+            refused(site, "oidc_userinfo", "The userinfo request was refused.", last.take())
+                .unwrap_or_else(|| failed("oidc_userinfo", "Userinfo refused, answered something else, or told of another person.", &error))
+        })?;
     if settings.scopes.contains("profile") && told.preferred_username().is_none() {
         return Err(missing("oidc_userinfo", "Userinfo tells no username though profile was asked for."));
     }
@@ -72,6 +85,14 @@ fn fetch(outbound: &Outbound, request: HttpRequest) -> Result<HttpResponse, Unan
     *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|error| Unanswered::Unreachable(error.to_string()))?;
     *response.headers_mut() = answer.headers;
     Ok(response)
+}
+
+/// The refusal that an answer is; `None` when it is none of OAuth's.
+fn refused(site: &Site<'_>, slug: &'static str, explanation: &str, answer: Option<HttpResponse>) -> Option<Box<Finding>> {
+    let answer = answer?;
+    let json: Value = serde_json::from_slice(answer.body()).ok()?;
+    json.get("error")?.as_str()?;
+    Some(Box::new(site.refused(slug, explanation, answer.status().as_u16(), &json)))
 }
 
 fn missing(slug: &'static str, explanation: &str) -> Box<Finding> {

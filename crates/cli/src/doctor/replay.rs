@@ -1,7 +1,7 @@
 //! The requests of Rocket.Chat's two generations, parameter for parameter, and what it would make of the answers.
 
 use super::Examination;
-use super::browser::{Site, What, component, json_of, letters, unanswered};
+use super::browser::{Site, What, component, letters, unanswered};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use openidconnect::PkceCodeChallenge;
@@ -28,11 +28,12 @@ pub(super) fn go(site: &Site<'_>, client: &RegisteredClient, secret: Option<&Sec
         let replay = Replay { site, client, secret, redirect_uri, generation };
         match replay.sign_in() {
             Err(finding) => {
-                examination.did(step, format!("failed: {}", finding.slug));
+                examination.failed(step, finding.slug);
                 examination.find(finding);
             }
             Ok(identity) => {
-                examination.did(step, "authorize, token and identity answer as Rocket.Chat needs it");
+                let russian = "authorize, token и identity отвечают так, как нужно Rocket.Chat";
+                examination.did(step, "authorize, token and identity answer as Rocket.Chat needs it", russian);
                 examination.findings(judge(&identity, username));
             }
         }
@@ -105,7 +106,7 @@ impl Replay<'_> {
         let body = propusk_protocol::form::encode(&pairs);
         let url = format!("{}/oauth/token", self.site.issuer);
         let answer = self.site.post(&url, headers, body).map_err(|error| unanswered("token", &error))?;
-        let tokens = json_of(What::Token, &answer)?;
+        let tokens = self.site.json_of(What::Token, &answer)?;
         tokens.get("access_token").and_then(Value::as_str).map(str::to_owned).ok_or_else(|| {
             Finding::new(
                 "token_not_json",
@@ -124,7 +125,7 @@ impl Replay<'_> {
             Generation::Modern => &[("user-agent", "Node-oauth"), ("authorization", &bearer)],
         };
         let answer = self.site.get(&url, headers).map_err(|error| unanswered("identity", &error))?;
-        json_of(What::Identity, &answer)
+        self.site.json_of(What::Identity, &answer)
     }
 }
 

@@ -52,6 +52,11 @@ pub(crate) fn chat_url(text: &str) -> Result<String, String> {
     Ok(text.trim_end_matches('/').to_owned())
 }
 
+/// A text of one line: a line break would begin another variable of an env file.
+pub(crate) fn one_line(text: &str) -> Result<String, String> {
+    if text.chars().any(char::is_control) { Err("one line without control characters".to_owned()) } else { Ok(text.to_owned()) }
+}
+
 /// An origin as typed: scheme, host and port alone.
 pub(crate) fn origin(text: &str) -> Result<String, String> {
     let url = chat_url(text).map_err(|_| "an origin like https://example.org".to_owned())?;

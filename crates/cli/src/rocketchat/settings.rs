@@ -11,7 +11,7 @@ use propusk_crypto::Secret;
 use propusk_domain::admin::clients;
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::settings::{self, Options, Setting};
-use propusk_domain::rocketchat::{provider_name, service_key};
+use propusk_domain::rocketchat::{CUSTOM, provider_name, service_key};
 use propusk_server::instance::Instance;
 use propusk_server::outbound::Outbound;
 use propusk_server::rocketchat::provision::{self, Change, Plan};
@@ -45,7 +45,7 @@ pub(crate) struct Settings {
     #[arg(long)]
     name: Option<String>,
     /// The text of the button
-    #[arg(long, value_name = "TEXT")]
+    #[arg(long, value_name = "TEXT", value_parser = super::one_line)]
     button: Option<String>,
     /// Sign people in without a button
     #[arg(long)]
@@ -59,8 +59,14 @@ pub(crate) struct Settings {
     /// Chats from 8.7 to 8.9 shall use the modern flow
     #[arg(long)]
     modern: bool,
+    /// The channel that people see first
+    #[arg(long, value_name = "CHANNEL", default_value = settings::FIRST_CHANNEL, value_parser = super::one_line)]
+    first_channel: String,
+    /// Hide the chat's own form for name and password: once an administrator has signed in by the provider
+    #[arg(long)]
+    hide_login_form: bool,
     /// Leave the provider out: 9.0 and later without a licence can have none
-    #[arg(long, requires = "silent")]
+    #[arg(long, requires = "silent", conflicts_with = "rotate_secret")]
     without_provider: bool,
     /// In which form
     #[arg(long, value_enum, default_value_t = Form::Table)]
@@ -120,6 +126,10 @@ impl Settings {
             Language::Ru if shown.contains('«') => format!("Войти через сайт {shown}"),
             Language::Ru => format!("Войти через сайт «{shown}»"),
         });
+        // A line break would begin another variable of the env form.
+        if button.chars().any(char::is_control) {
+            return Err(Failure::usage("the text of the button must be one line: brand.name has a line break or a control character"));
+        }
         let secret = match &self.secret_file {
             Some(file) => Some(input::from_file(file)?),
             None if self.secret_stdin => Some(input::from_stdin("Client secret: ")?),
@@ -130,8 +140,9 @@ impl Settings {
         {
             return Err(Failure::Failed(format!("the secret is not one of {}; nothing was changed", client.id())));
         }
-        let Self { silent, licensed, modern, without_provider, .. } = *self;
-        Ok(Options { chat_url: self.chat_url.clone(), name, button, secret, silent, embed: self.embed.clone(), licensed, modern, without_provider })
+        let Self { silent, licensed, modern, without_provider, hide_login_form, .. } = *self;
+        let (chat_url, embed, first_channel) = (self.chat_url.clone(), self.embed.clone(), self.first_channel.clone());
+        Ok(Options { chat_url, name, button, secret, silent, embed, licensed, modern, without_provider, first_channel, hide_login_form })
     }
 
     fn show(&self, instance: &Instance, client: &RegisteredClient, mut options: Options) -> Result<Report, Failure> {
@@ -180,30 +191,46 @@ impl Settings {
                     .to_owned(),
             ));
         }
+        let mut shown = plan.clone();
         if self.rotate_secret {
-            options.secret = Some(rotate(instance, client)?);
-        }
-        let wanted = settings::recommended(client, issuer, options);
-        if self.rotate_secret {
-            plan = session.act(|rest| provision::plan(rest, &options.name, &wanted))?;
+            shown.changes.push(secret_change(options, &plan));
+            // Whatever the chat refuses, it refuses before the client gets another secret.
+            plan = plan.or_any_of(&wanted);
         }
         if !json {
             // Seen before it is done: an operator may still stop it.
-            let _closed = std::io::stderr().write_all(difference(&plan).as_bytes());
+            let _closed = std::io::stderr().write_all(difference(&shown).as_bytes());
         }
         session.act(|rest| provision::execute(rest, &options.name, &plan))?;
-        let mismatches = if options.without_provider { Vec::new() } else { provision::verify(rest, &options.name, &wanted)? };
-        if let Some(mismatch) = mismatches.first() {
-            let found = if mismatch.found.is_null() { "nothing".to_owned() } else { short(&mismatch.found) };
-            return Err(Failure::Failed(format!(
-                "everything was set, but the chat's public list of services shows {} as {found} instead of {}: its licence may lack the module \
-                 oauth-enterprise (9.0 and later), or a second provider of the same key is in the way (propusk rocketchat doctor)",
-                mismatch.field,
-                short(&mismatch.expected)
-            )));
+        offered(rest, options, &wanted)?;
+        if self.rotate_secret {
+            options.secret = Some(rotate(instance, client)?);
+            let wanted = settings::recommended(client, issuer, options);
+            let plan = session.act(|rest| provision::plan(rest, &options.name, &wanted))?;
+            session.act(|rest| provision::execute(rest, &options.name, &plan))?;
+            offered(rest, options, &wanted)?;
         }
-        Ok(with_notes(report(options, &plan, true), client, options, Form::Table))
+        Ok(with_notes(report(options, &shown, true), client, options, Form::Table))
     }
+}
+
+/// How the change of a secret that is not made yet is shown.
+fn secret_change(options: &Options, plan: &Plan) -> Change {
+    let setting = Setting { id: format!("{CUSTOM}{}-secret", options.name), value: Value::Null, optional: false };
+    Change { setting, from: plan.kept_secret().map(Value::from) }
+}
+
+/// Whether the chat shows everybody the provider as it should be.
+fn offered(rest: &Rest, options: &Options, wanted: &[Setting]) -> Result<(), Failure> {
+    let mismatches = if options.without_provider { Vec::new() } else { provision::verify(rest, &options.name, wanted)? };
+    let Some(mismatch) = mismatches.first() else { return Ok(()) };
+    let found = if mismatch.found.is_null() { "nothing".to_owned() } else { short(&mismatch.found) };
+    Err(Failure::Failed(format!(
+        "everything was set, but the chat's public list of services shows {} as {found} instead of {}: its licence may lack the module \
+         oauth-enterprise (9.0 and later), or a second provider of the same key is in the way (propusk rocketchat doctor)",
+        mismatch.field,
+        short(&mismatch.expected)
+    )))
 }
 
 fn rotate(instance: &Instance, client: &RegisteredClient) -> Result<Secret, Failure> {

@@ -75,7 +75,8 @@ pub fn forecast(claims: &Map<String, Value>, dump: &Dump, name: &str, facts: &Fa
 }
 
 impl Forecast {
-    fn refused(error: String) -> Self {
+    /// A sign-in that does not get that far.
+    pub fn refused(error: String) -> Self {
         Self {
             login: Ending::Refused,
             error: Some(error),

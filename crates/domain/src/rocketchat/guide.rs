@@ -112,7 +112,7 @@ guide! {
             "Set Enable to true." / "Задайте Enable: true."
         "unlicensed_nine": "From 9.0 on, Custom OAuth needs a licence with the module oauth-enterprise: the switch reads off, and the button is gone." /
             "С 9.0 Custom OAuth требует лицензии с модулем oauth-enterprise: переключатель читается как выключенный, кнопки нет.";
-            "Stay on 8.x, buy the licence, or sign people in without a button: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider." / "Останьтесь на 8.x, купите лицензию или впускайте людей без кнопки: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider."
+            "Stay on 8.x, buy the licence, or sign people in without a button: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider --apply --admin-user NAME." / "Останьтесь на 8.x, купите лицензию или впускайте людей без кнопки: propusk rocketchat settings --chat-url https://chat.example.org --silent --without-provider --apply --admin-user NAME."
         "button_hidden": "The button is hidden, so nobody finds the way in." /
             "Кнопка скрыта, и никто не находит вход.";
             "Set Show Button on Login Page to true." / "Задайте Show Button on Login Page: true."
@@ -152,6 +152,9 @@ guide! {
         "path_wrong": "A path does not exist here." /
             "По указанному пути здесь ничего нет.";
             "Authorize Path /oauth/authorize, Token Path /oauth/token, Identity Path /oauth/userinfo/CLIENT_ID." / "Authorize Path /oauth/authorize, Token Path /oauth/token, Identity Path /oauth/userinfo/CLIENT_ID."
+        "path_elsewhere": "A path is the address of another server: the client's secret, codes and tokens go there." /
+            "Вместо пути указан адрес другого сервера: туда уходят секрет клиента, коды и токены.";
+            "Set the path alone: /oauth/authorize, /oauth/token, /oauth/userinfo/CLIENT_ID." / "Задайте только путь: /oauth/authorize, /oauth/token, /oauth/userinfo/CLIENT_ID."
         "paths_swapped": "Token path and identity path are swapped." /
             "Token Path и Identity Path перепутаны.";
             "Token Path /oauth/token, Identity Path /oauth/userinfo/CLIENT_ID." / "Token Path /oauth/token, Identity Path /oauth/userinfo/CLIENT_ID."
@@ -283,6 +286,24 @@ guide! {
         "iframe_any_origin": "Every page that embeds the chat may command it or listen to it." /
             "Любая страница, встроившая чат, может им управлять или слушать его.";
             "Set the origin of your site in place of the asterisk." / "Задайте origin своего сайта вместо звёздочки."
+        "connector_missing": "The chat asks here for the person who is signed in, and no chat is connected here: nobody comes in without a button." /
+            "Чат спрашивает здесь, кто вошёл, но здесь чат не подключён: без кнопки никто не войдёт.";
+            "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin" / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin"
+        "connector_elsewhere": "Another chat is connected here than the one that asks, so its questions are answered with 403." /
+            "Здесь подключён другой чат, и на вопросы этого отвечает 403.";
+            "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin" / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin"
+        "connector_refused": "The chat does not take the administrator's token that is kept here, so it signs nobody in and keeps no role right." /
+            "Чат не принимает сохранённый здесь токен администратора: ни входа без кнопки, ни ролей.";
+            "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin" / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin"
+        "token_secret_missing": "The chat makes login tokens only for who knows its CREATE_TOKENS_FOR_USERS_SECRET, and none is set here: nobody comes in without a button." /
+            "Токены входа чат выдаёт лишь тому, кто знает его CREATE_TOKENS_FOR_USERS_SECRET, а здесь он не задан: без кнопки никто не войдёт.";
+            "Set rocketchat.create_token_secret_file here, and CREATE_TOKENS_FOR_USERS_SECRET of the chat to what the file holds." / "Задайте здесь rocketchat.create_token_secret_file, а в чате CREATE_TOKENS_FOR_USERS_SECRET с содержимым этого файла."
+        "token_secret_wrong": "The chat refuses to make login tokens: its CREATE_TOKENS_FOR_USERS_SECRET is another one, or the administrator lacks the permission user-generate-access-token." /
+            "Чат отказывается выдавать токены входа: его CREATE_TOKENS_FOR_USERS_SECRET другой, либо у администратора нет права user-generate-access-token.";
+            "Set CREATE_TOKENS_FOR_USERS_SECRET of the chat to what rocketchat.create_token_secret_file holds, and restart the chat." / "Задайте в чате CREATE_TOKENS_FOR_USERS_SECRET с содержимым rocketchat.create_token_secret_file и перезапустите чат."
+        "frame_refused": "The chat's page asks here who is signed in, and is not answered as it needs it: nobody comes in without a button." /
+            "Страница чата спрашивает здесь, кто вошёл, и не получает нужного ответа: без кнопки никто не войдёт.";
+            "Make rocketchat.url the address that people open; let the proxy pass Origin and the Access-Control headers." / "Пусть rocketchat.url будет адресом, который открывают люди, а прокси пропускает Origin и заголовки Access-Control."
         "chat_unknown": "No redirect URI of the client looks like a chat's, so the chat was not looked at." /
             "Ни один адрес возврата клиента не похож на адрес чата, поэтому чат не проверен.";
             "propusk rocketchat doctor --chat-url https://chat.example.org" / "propusk rocketchat doctor --chat-url https://chat.example.org"

@@ -1,8 +1,10 @@
 //! What is wrong with the client here, before the chat is looked at.
 
 use super::lint::{Facts, Finding, Findings, Severity};
+use super::settings::{name_for, redirect_uri as redirect_uri_of};
 use super::{BUILTIN_ROLES, RESERVED_CHANNELS};
 use crate::client::RegisteredClient;
+use crate::client_auth::shell_quoted;
 use serde_json::Value;
 
 pub(super) fn judge(client: &RegisteredClient, chat_url: Option<&str>, facts: &Facts, findings: &mut Findings) {
@@ -55,9 +57,9 @@ fn redirect_uri(client: &RegisteredClient, chat_url: Option<&str>, findings: &mu
         "No redirect URI of the client begins with {prefix}: the chat's sign-ins are refused with redirect_uri_mismatch. Scheme, host and port \
          must be those that the chat has as its Site_Url."
     );
-    let fix = format!("propusk client set {} --add-redirect-uri {prefix}NAME", client.id());
-    findings
-        .push(Finding::new("redirect_uri_not_registered", Severity::Error, explanation, fix).found(uris.join(" ")).expected(format!("{prefix}NAME")));
+    let right = redirect_uri_of(chat_url, &name_for(client, chat_url));
+    let fix = format!("propusk client set {} --add-redirect-uri {}", client.id(), shell_quoted(&right));
+    findings.push(Finding::new("redirect_uri_not_registered", Severity::Error, explanation, fix).found(uris.join(" ")).expected(right));
 }
 
 fn role_map(client: &RegisteredClient, facts: &Facts, findings: &mut Findings) {
@@ -75,7 +77,14 @@ fn role_map(client: &RegisteredClient, facts: &Facts, findings: &mut Findings) {
                  mapping; if it is more than you want, map {role} to moderator."
             );
             let fix = format!("propusk apply FILE, with [role_maps.{}.roles] {role} = [\"moderator\"] beside its other lines", map.name);
-            findings.push(Finding::new("role_map_gives_admin", Severity::Note, explanation, fix).found(told.join(" ")).expected("moderator"));
+            let russian = format!(
+                "Карта ролей даёт каждому, у кого роль {role}, роль admin в чате: полную администрацию со всеми настройками. Это документированное \
+                 соответствие; если это слишком много, сопоставьте {role} с moderator."
+            );
+            let fix_in_russian =
+                format!("propusk apply FILE, где в [role_maps.{}.roles] рядом с прочими строками {role} = [\"moderator\"]", map.name);
+            let finding = Finding::new("role_map_gives_admin", Severity::Note, explanation, fix).in_russian(russian, fix_in_russian);
+            findings.push(finding.found(told.join(" ")).expected("moderator"));
         }
     }
     if let Some(known) = &facts.roles {

@@ -1,15 +1,14 @@
 //! What is wrong with the settings of the Custom OAuth provider.
 
-use super::lint::{Finding, Findings, Severity, Subject};
-use super::settings::identity_path;
-use super::{BUILTIN_ROLES, CUSTOM, RESERVED_CHANNELS, catalogue, channel_map, provider_name, service_key};
+use super::lint::{Finding, Findings, Severity, Standing, Subject};
+use super::{BUILTIN_ROLES, CUSTOM, RESERVED_CHANNELS, catalogue, channel_map, lint_paths, provider_name, service_key};
 use serde_json::Value;
 
 use Severity::{Error, Note, Warning};
 
 /// The provider under inspection.
-struct Provider<'a> {
-    subject: &'a Subject<'a>,
+pub(super) struct Provider<'a> {
+    pub(super) subject: &'a Subject<'a>,
     name: &'a str,
 }
 
@@ -25,7 +24,7 @@ impl Provider<'_> {
         Some((id, value))
     }
 
-    fn text(&self, suffix: &str) -> Option<(String, &str)> {
+    pub(super) fn text(&self, suffix: &str) -> Option<(String, &str)> {
         let (id, value) = self.value(suffix)?;
         Some((id, value.as_str().unwrap_or_default()))
     }
@@ -35,13 +34,12 @@ impl Provider<'_> {
     }
 }
 
-pub(super) fn judge(subject: &Subject<'_>, name: &str, findings: &mut Findings) {
+pub(super) fn judge(subject: &Subject<'_>, name: &str, standing: Standing, findings: &mut Findings) {
     let provider = Provider { subject, name };
     types(&provider, findings);
-    enabled(&provider, findings);
-    address(&provider, findings);
-    paths(&provider, findings);
-    identity(&provider, findings);
+    enabled(&provider, standing, findings);
+    lint_paths::judge(&provider, findings);
+    sent_via(&provider, findings);
     credentials(&provider, findings);
     fields(&provider, findings);
     merging(&provider, findings);
@@ -49,14 +47,30 @@ pub(super) fn judge(subject: &Subject<'_>, name: &str, findings: &mut Findings) 
     channels(&provider, findings);
 }
 
-/// No provider at all.
-pub(super) fn missing(subject: &Subject<'_>, findings: &mut Findings) {
+/// No provider at all, or none that the chat offers.
+pub(super) fn missing(subject: &Subject<'_>, name: Option<&str>, standing: Standing, findings: &mut Findings) {
+    let hidden = subject.facts.offered == Some(false);
     // The public settings of a chat hold no provider.
-    if !subject.dump.keys().any(|id| id.starts_with("Accounts_OAuth_")) {
+    let absent = name.is_none() && subject.dump.keys().any(|id| id.starts_with("Accounts_OAuth_"));
+    let said = findings.has(&["unlicensed_nine", "provider_disabled"]);
+    if !(hidden || absent) || standing.dispensable || said {
         return;
     }
-    let explanation = "No Custom OAuth provider of the chat points here: its login page has no button.";
-    findings.push(Finding::new("provider_missing", Error, explanation, apply(subject)));
+    if standing.gated {
+        return unlicensed(subject, name, findings);
+    }
+    let explanation = "The chat offers no Custom OAuth provider that points here: its login page has no button. The provider is missing, switched \
+                       off, or removed by a twin.";
+    findings.push(Finding::new("provider_missing", Error, explanation, subject.command(name, "")));
+}
+
+fn unlicensed(subject: &Subject<'_>, name: Option<&str>, findings: &mut Findings) {
+    let explanation = "From 9.0 on, Custom OAuth needs a licence with the module oauth-enterprise: the switch reads off, and the button is gone.";
+    let command = subject.command(name, " --silent --without-provider");
+    let fix = format!("stay on 8.x, buy the licence, or sign people in without a button: {command}");
+    let russian = "С 9.0 Custom OAuth требует лицензии с модулем oauth-enterprise: переключатель читается как выключенный, кнопки нет.";
+    let fix_in_russian = format!("останьтесь на 8.x, купите лицензию или впускайте людей без кнопки: {command}");
+    findings.push(Finding::new("unlicensed_nine", Error, explanation, fix).in_russian(russian, fix_in_russian));
 }
 
 /// Twins in another case, invented ids, and a second provider that also points here.
@@ -92,7 +106,7 @@ pub(super) fn others(subject: &Subject<'_>, chosen: &str, names: &[String], find
     if provider_name(chosen) != chosen && !names.contains(&provider_name(chosen)) {
         let id = format!("{CUSTOM}{chosen}");
         let explanation = "The ids are written in lower case: role mapping and the modern flow look for the capitalised name and never see them.";
-        let fix = apply(subject);
+        let fix = subject.command(Some(chosen), "");
         findings.superfluous("lower_case_name", Error, &id, subject.dump.get(&id).unwrap_or(&Value::Null), explanation, fix);
     }
     let prefix = format!("{CUSTOM}{chosen}");
@@ -115,7 +129,7 @@ fn types(provider: &Provider<'_>, findings: &mut Findings) {
         match value {
             Value::String(text) if known.boolean => {
                 let explanation = "A switch holds text, and every text but the empty one counts as on: \"false\", too.";
-                findings.wrong("boolean_as_text", Error, &id, value, text == "true", explanation);
+                findings.wrong("boolean_as_text", Error, &id, value, right_switch(known.suffix, text), explanation);
             }
             Value::Array(items) if !known.boolean => {
                 let joined = items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(",");
@@ -126,15 +140,20 @@ fn types(provider: &Provider<'_>, findings: &mut Findings) {
     }
 }
 
-fn enabled(provider: &Provider<'_>, findings: &mut Findings) {
-    let unlicensed_nine = provider.subject.facts.version.is_some_and(|(major, _)| major >= 9) && provider.subject.facts.licensed == Some(false);
-    if unlicensed_nine {
-        let explanation = "From 9.0 on, Custom OAuth needs a licence with the module oauth-enterprise: the switch reads off, and the button is gone.";
-        let fix = "stay on 8.x, buy the licence, or sign people in without a button (propusk rocketchat settings --silent)";
-        findings.push(Finding::new("unlicensed_nine", Error, explanation, fix));
+/// What a switch should hold: as recommended, and as it was meant where both are right.
+fn right_switch(suffix: &str, text: &str) -> bool {
+    match suffix {
+        "" | "-merge_users" | "-show_button" => true,
+        "-map_channels" | "-merge_roles" => text == "true",
+        _ => false,
     }
-    if let Some((id, Value::Bool(false))) = provider.value("")
-        && !unlicensed_nine
+}
+
+fn enabled(provider: &Provider<'_>, standing: Standing, findings: &mut Findings) {
+    if standing.gated {
+        unlicensed(provider.subject, Some(provider.name), findings);
+    } else if let Some((id, Value::Bool(false))) = provider.value("")
+        && !standing.dispensable
     {
         findings.wrong("provider_disabled", Error, &id, &Value::Bool(false), true, "The provider is switched off: the login page has no button.");
     }
@@ -143,51 +162,8 @@ fn enabled(provider: &Provider<'_>, findings: &mut Findings) {
     }
 }
 
-fn address(provider: &Provider<'_>, findings: &mut Findings) {
-    let (Some((id, url)), issuer) = (provider.text("-url"), provider.subject.issuer) else { return };
-    if url == issuer {
-        return;
-    }
-    let found = Value::from(url);
-    let host = |url: &str| url::Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned)).unwrap_or_default();
-    let loopback = |host: &str| host == "localhost" || host == "[::1]" || host.starts_with("127.");
-    if loopback(&host(url)) && !loopback(&host(issuer)) {
-        let explanation = "The address is this machine's own, and in a container that is the chat itself: browsers and the token request go nowhere.";
-        findings.wrong("loopback_url", Error, &id, &found, issuer, explanation);
-    } else if url.trim_end_matches('/') == issuer {
-        let explanation = "The address ends in a slash, and Rocket.Chat puts paths behind it as they are: every request has two.";
-        findings.wrong("url_trailing_slash", Warning, &id, &found, issuer, explanation);
-    } else if issuer.strip_prefix("https://") == url.strip_prefix("http://") {
-        let explanation =
-            "The address says http where this server is reached by https: passwords and tokens travel in the clear, and cookies are lost.";
-        findings.wrong("http_behind_https", Error, &id, &found, issuer, explanation);
-    } else {
-        findings.wrong("url_mismatch", Error, &id, &found, issuer, "The chat asks another address than this server's issuer.");
-    }
-}
-
-fn paths(provider: &Provider<'_>, findings: &mut Findings) {
-    let modern = provider.subject.is_modern();
-    for (suffix, right) in [("-authorize_path", "/oauth/authorize"), ("-token_path", "/oauth/token")] {
-        let Some((id, path)) = provider.text(suffix) else { continue };
-        let found = Value::from(path);
-        let absolute = path.starts_with("http://") || path.starts_with("https://");
-        if absolute && modern {
-            let explanation =
-                "The modern flow puts the address before the path whatever it is: an absolute path makes an address that does not exist.";
-            findings.wrong("absolute_path", Error, &id, &found, right, explanation);
-        } else if suffix == "-token_path" && (path.contains("userinfo") || path == "/me") {
-            let explanation = "The token path is the path of the identity: token and identity path are swapped.";
-            findings.wrong("paths_swapped", Error, &id, &found, right, explanation);
-        } else if !absolute && path.split('?').next().unwrap_or(path).trim_end_matches('/') != right {
-            let explanation = if suffix == "-token_path" {
-                "The code is redeemed at a path that does not exist here."
-            } else {
-                "Sign-in begins at a path that does not exist here."
-            };
-            findings.wrong("path_wrong", Error, &id, &found, right, explanation);
-        }
-    }
+/// How credentials and tokens travel.
+fn sent_via(provider: &Provider<'_>, findings: &mut Findings) {
     if let Some((id, via)) = provider.text("-token_sent_via")
         && via != "payload"
     {
@@ -197,30 +173,6 @@ fn paths(provider: &Provider<'_>, findings: &mut Findings) {
             "The value is none of Rocket.Chat's choices."
         };
         findings.wrong("token_sent_via", Warning, &id, &Value::from(via), "payload", explanation);
-    }
-}
-
-fn identity(provider: &Provider<'_>, findings: &mut Findings) {
-    let client = provider.subject.client.id();
-    let right = identity_path(client);
-    if let Some((id, full)) = provider.text("-identity_path") {
-        let found = Value::from(full);
-        let path = full.strip_prefix(provider.subject.issuer).unwrap_or(full).trim_end_matches('/');
-        let other = path.strip_prefix("/oauth/userinfo/");
-        if path == right {
-        } else if path.contains("token") {
-            let explanation = "The identity path is the path of the token endpoint, which tells nobody who signed in.";
-            findings.wrong("paths_swapped", Error, &id, &found, right, explanation);
-        } else if path == "/oauth/userinfo" || path == "/me" {
-            let explanation = "The identity path answers for the tokens of every client, and Rocket.Chat does not look at whose a token is: any other \
-                               application could sign in to the chat as its visitors.";
-            findings.wrong("identity_path_open", Error, &id, &found, right, explanation);
-        } else if let Some(other) = other {
-            let explanation = format!("The identity path is the one of the client {other}: every sign-in of this client is refused there.");
-            findings.wrong("identity_path_of_another_client", Error, &id, &found, right, explanation);
-        } else {
-            findings.wrong("path_wrong", Error, &id, &found, right, "The identity is asked for at a path that does not exist here.");
-        }
     }
     if let Some((id, via)) = provider.text("-identity_token_sent_via") {
         let by_header =
@@ -247,7 +199,7 @@ fn credentials(provider: &Provider<'_>, findings: &mut Findings) {
         findings.wrong("client_id_mismatch", Error, &id, &Value::from(found), client.id(), explanation);
     }
     if let Some((id, secret)) = provider.text("-secret") {
-        let rotate = format!("propusk rocketchat settings --client {} --rotate-secret", client.id());
+        let rotate = provider.subject.command(Some(provider.name), " --rotate-secret");
         let say = |slug, explanation: &str| Finding { setting: Some(id.clone()), ..Finding::new(slug, Error, explanation, rotate.clone()) };
         // A chat that hides its secrets answers with a row of asterisks or with nothing to read.
         let hidden = !secret.is_empty() && secret.bytes().all(|byte| byte == b'*');
@@ -396,9 +348,4 @@ fn channels(provider: &Provider<'_>, findings: &mut Findings) {
             }
         }
     }
-}
-
-fn apply(subject: &Subject<'_>) -> String {
-    let chat_url = subject.chat_url().unwrap_or_else(|| "CHAT_URL".to_owned());
-    format!("propusk rocketchat settings --client {} --chat-url {chat_url} --apply", subject.client.id())
 }

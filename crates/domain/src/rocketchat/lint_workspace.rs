@@ -1,6 +1,7 @@
 //! What is wrong with the chat's other settings: accounts, second factors, iframe sign-in and embedding.
 
-use super::lint::{Findings, Severity, Subject};
+use super::lint::{Finding, Findings, Severity, Subject};
+use crate::client_auth::shell_quoted;
 use serde_json::Value;
 
 use Severity::{Error, Warning};
@@ -10,6 +11,7 @@ pub(super) fn judge(subject: &Subject<'_>, findings: &mut Findings) {
     registration(subject, findings);
     site_url(subject, findings);
     iframe(subject, findings);
+    connector(subject, findings);
 }
 
 /// Settings with one right value, and what the other one does.
@@ -103,6 +105,51 @@ fn site_url(subject: &Subject<'_>, findings: &mut Findings) {
         let origin = url::Url::parse(site).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
         findings.wrong("site_url_path", Warning, "Site_Url", value, origin, explanation);
     }
+}
+
+/// Whether sign-in by iframe is on and asks this server.
+pub(super) fn signs_in_silently(subject: &Subject<'_>) -> bool {
+    let text = |id: &str| super::text(subject.dump, id);
+    let issuer = subject.issuer;
+    subject.dump.get("Accounts_iframe_enabled").is_some_and(super::truthy)
+        && text("Accounts_iframe_url") == format!("{issuer}/rocketchat/frame")
+        && text("Accounts_Iframe_api_url") == format!("{issuer}/rocketchat/login")
+        && subject.dump.get("Accounts_Iframe_api_method").is_none_or(super::truthy)
+}
+
+/// What this server needs to answer the chat's iframe.
+fn connector(subject: &Subject<'_>, findings: &mut Findings) {
+    let Some(connector) = subject.facts.connector.as_ref().filter(|_| signs_in_silently(subject)) else { return };
+    let chat_url = subject.chat_url();
+    let shown = chat_url.as_deref().unwrap_or("https://chat.example.org");
+    let connect = format!("propusk rocketchat connect --chat-url {} --user-id ID --token-stdin", shell_quoted(shown));
+    let Some(url) = &connector.url else {
+        let explanation = "The chat asks here for the person who is signed in, and no chat is connected here: every such question is answered with 403, \
+                           and nobody comes in.";
+        return findings.push(Finding::new("connector_missing", Error, explanation, connect));
+    };
+    if let Some(chat_url) = chat_url.as_deref().filter(|chat_url| origin(chat_url) != origin(url)) {
+        let explanation = "Another chat is connected here than the one that asks: its origin is foreign, and every question is answered with 403.";
+        findings.push(Finding::new("connector_elsewhere", Error, explanation, connect).found(url.as_str()).expected(chat_url));
+        return;
+    }
+    let version = subject.facts.version;
+    let nine = version.is_some_and(|(major, _)| major >= 9);
+    if !nine || (connector.administrator && connector.token_secret) {
+        return;
+    }
+    if !connector.administrator {
+        let explanation = "From 9.0 on, only an administrator's token can ask the chat for a person's login token, and none is here.";
+        return findings.push(Finding::new("connector_missing", Error, explanation, connect));
+    }
+    let explanation = "From 8.0 on, the chat makes login tokens only for who knows its CREATE_TOKENS_FOR_USERS_SECRET, and from 9.0 on there is no other \
+                       way: nobody comes in without a button.";
+    let fix = "set rocketchat.create_token_secret_file here, and CREATE_TOKENS_FOR_USERS_SECRET of the chat to what the file holds";
+    findings.push(Finding::new("token_secret_missing", Error, explanation, fix));
+}
+
+fn origin(address: &str) -> Option<url::Origin> {
+    url::Url::parse(address).ok().map(|url| url.origin())
 }
 
 fn iframe(subject: &Subject<'_>, findings: &mut Findings) {

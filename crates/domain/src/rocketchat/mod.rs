@@ -7,6 +7,7 @@ pub mod forecast;
 pub mod guide;
 pub mod lint;
 mod lint_client;
+mod lint_paths;
 mod lint_provider;
 mod lint_workspace;
 pub mod settings;
@@ -50,6 +51,16 @@ pub fn parse_dump(json: &Value) -> Result<Dump, String> {
         Ok((id.to_owned(), setting.get("value").cloned().unwrap_or(Value::Null)))
     };
     list.iter().enumerate().map(entry).collect()
+}
+
+/// Whether the address leads back to the machine that asks it.
+pub fn is_loopback(address: &str) -> bool {
+    match url::Url::parse(address).ok().as_ref().and_then(url::Url::host) {
+        Some(url::Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(url::Host::Ipv4(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        Some(url::Host::Ipv6(ip)) => ip.is_loopback() || ip.is_unspecified(),
+        None => false,
+    }
 }
 
 /// JavaScript's idea of true.

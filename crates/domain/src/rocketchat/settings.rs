@@ -10,6 +10,9 @@ use std::collections::BTreeSet;
 /// The provider's name unless a registered redirect URI names another.
 pub const DEFAULT_NAME: &str = "Besedka";
 
+/// The channel that people see first unless another is chosen: every workspace has it.
+pub const FIRST_CHANNEL: &str = "general";
+
 /// What the operator chose.
 #[derive(Debug, Clone)]
 pub struct Options {
@@ -31,6 +34,10 @@ pub struct Options {
     pub modern: bool,
     /// Leaves the Custom OAuth provider out: a chat of 9.0 and later without a licence can have none.
     pub without_provider: bool,
+    /// The channel that people see first after a sign-in that came from no other place.
+    pub first_channel: String,
+    /// The chat's own form for name and password goes: right once an administrator has come in from here.
+    pub hide_login_form: bool,
 }
 
 /// One setting.
@@ -153,7 +160,7 @@ pub fn identity_path(client_id: &str) -> String {
     format!("/oauth/userinfo/{client_id}")
 }
 
-fn accounts(options: &Options) -> [Setting; 6] {
+fn accounts(options: &Options) -> [Setting; 8] {
     [
         Setting { optional: true, ..Setting::new("Accounts_OAuth_Use_Modern_Flow", options.modern) },
         // Thirty minutes after its registration every account would be asked for a code by e-mail on top of the sign-in here.
@@ -162,6 +169,8 @@ fn accounts(options: &Options) -> [Setting; 6] {
         Setting::new("Accounts_AllowEmailChange", false),
         Setting { optional: true, ..Setting::new("Accounts_AllowPasswordChangeForOAuthUsers", false) },
         Setting::new("Accounts_RegistrationForm", "Disabled"),
+        Setting::new("Accounts_ShowFormLogin", !options.hide_login_form),
+        Setting::new("First_Channel_After_Login", options.first_channel.as_str()),
     ]
 }
 
@@ -203,6 +212,8 @@ pub(super) mod tests {
             licensed: false,
             modern: false,
             without_provider: false,
+            first_channel: FIRST_CHANNEL.to_owned(),
+            hide_login_form: false,
         }
     }
 

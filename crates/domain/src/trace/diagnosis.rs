@@ -78,14 +78,14 @@ findings! {
     Declined = "declined" {
         "The person cancelled on the sign-in page or declined on the consent page." /
         "Человек отменил вход или отказал приложению в доступе.";
-        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party)." /
-        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party)."
+        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set CLIENT_ID --first-party)." /
+        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set CLIENT_ID --first-party)."
     }
     ConsentAbandoned = "consent_abandoned" {
         "The person signed in but did not answer the consent page." /
         "Человек вошёл, но не ответил на странице согласия.";
-        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set ID --first-party)." /
-        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set ID --first-party)."
+        "Let the person begin again and allow it; a client of your own needs no consent (propusk client set CLIENT_ID --first-party)." /
+        "Пусть человек начнёт снова и разрешит; своему клиенту согласие не нужно (propusk client set CLIENT_ID --first-party)."
     }
     Loop = "loop" {
         "The same person comes back within seconds: a script signs in automatically, the application's callback does not keep the code, or a cookie is blocked." /
@@ -130,10 +130,10 @@ findings! {
         "Задайте Identity Path: /oauth/userinfo/CLIENT_ID."
     }
     UserinfoRefused = "userinfo_refused" {
-        "The application asked who it is and was refused: the token came in the query string, under another name, or had expired." /
-        "Приложение спросило, чей токен, и получило отказ: токен пришёл в строке запроса, под другим именем или истёк.";
-        "Set Identity Token Sent Via to Header; propusk explain REFERENCE says more." /
-        "Задайте Identity Token Sent Via: Header; подробнее — propusk explain ССЫЛКА."
+        "The application asked who it is and was refused." /
+        "Приложение спросило, чей токен, и получило отказ.";
+        "If the token came in the query string, set Identity Token Sent Via to Header; propusk explain REFERENCE says more." /
+        "Если токен пришёл в строке запроса, задайте Identity Token Sent Via: Header; подробнее — propusk explain ССЫЛКА."
     }
     ServerFault = "server_fault" {
         "This server could not answer a step." /
@@ -166,22 +166,26 @@ pub struct Diagnosis {
     pub reference: Option<String>,
     /// The path that was asked instead.
     pub path: Option<String>,
+    /// The client.
+    pub client_id: String,
+    /// Whether the client is a Rocket.Chat: others are told nothing of its settings.
+    pub is_chat: bool,
 }
 
 impl Diagnosis {
     fn of(finding: Finding) -> Self {
-        Self { finding, cause: None, reference: None, path: None }
+        Self { finding, cause: None, reference: None, path: None, client_id: String::new(), is_chat: true }
     }
 
     fn step(finding: Finding, step: &FlowStep) -> Self {
         let cause = Cause::ALL.iter().copied().find(|cause| cause.slug() == step.verdict);
         let finding = if cause.is_none() { Finding::ServerFault } else { finding };
-        Self { finding, cause, reference: step.reference.clone(), path: None }
+        Self { cause, reference: step.reference.clone(), ..Self::of(finding) }
     }
 
     fn stray(finding: Finding, stray: &RefusalRecord) -> Self {
         let path = (stray.detail.cause == Cause::WrongPath).then(|| stray.detail.received.clone()).flatten();
-        Self { finding, cause: Some(stray.detail.cause), reference: Some(stray.reference.clone()), path }
+        Self { cause: Some(stray.detail.cause), reference: Some(stray.reference.clone()), path, ..Self::of(finding) }
     }
 
     /// Whether anything is wrong.
@@ -191,7 +195,7 @@ impl Diagnosis {
 
     /// What it means, with the cause of the refusal.
     pub fn explanation(&self, language: Language) -> String {
-        let mut text = self.finding.explanation(language).to_owned();
+        let mut text = self.finding.said_of(self.is_chat, language).0.to_owned();
         if let Some(cause) = self.cause {
             let why = if language == Language::Russian { cause.explanation_ru() } else { cause.explanation() };
             text = format!("{text} {why}");
@@ -202,14 +206,39 @@ impl Diagnosis {
         }
     }
 
-    /// What mends it, with the reference in place.
+    /// What mends it, with reference and client in place.
     pub fn fix(&self, language: Language) -> String {
-        let fix = self.finding.fix(language);
+        let (_, general) = self.finding.said_of(self.is_chat, language);
+        let advice = self.own_advice().map(|cause| if language == Language::Russian { cause.advice_ru() } else { cause.advice() });
+        let mut fix = match (advice, language) {
+            (None, _) => general.to_owned(),
+            (Some(advice), Language::English) => format!("{} propusk explain REFERENCE says more.", ended(advice)),
+            (Some(advice), Language::Russian) => format!("{} Подробнее — propusk explain ССЫЛКА.", ended(advice)),
+        };
+        if !self.client_id.is_empty() {
+            fix = fix.replace("CLIENT_ID", &self.client_id);
+        }
         match &self.reference {
             Some(reference) => fix.replace("REFERENCE", reference).replace("ССЫЛКА", reference),
-            None => fix.to_owned(),
+            None => fix,
         }
     }
+
+    /// The cause whose advice fits better than that of the finding, which is about its usual cause.
+    fn own_advice(&self) -> Option<Cause> {
+        let usual: &[Cause] = match self.finding {
+            Finding::UserinfoRefused => &[Cause::TokenInQuery, Cause::TokenMissing, Cause::TokenInTwoPlaces],
+            Finding::SignInRefused => &[Cause::WrongPassword],
+            _ => return None,
+        };
+        self.cause.filter(|cause| !usual.contains(cause))
+    }
+}
+
+/// With a full stop, but not behind a command that ends the sentence.
+fn ended(advice: &str) -> String {
+    let advice = advice.trim_end_matches('.');
+    if advice.contains("propusk ") { format!("{advice};") } else { format!("{advice}.") }
 }
 
 /// Everything that the diagnosis looks at.
@@ -217,7 +246,7 @@ impl Diagnosis {
 pub struct Evidence<'a> {
     /// The steps of the flow, in order.
     pub steps: &'a [FlowStep],
-    /// Whether the client is one that always asks for userinfo.
+    /// Whether the client is a Rocket.Chat, which always asks for userinfo.
     pub asks_userinfo: bool,
     /// How many flows the same person began at the same client within half a minute, this one included.
     pub repeated: usize,
@@ -239,6 +268,11 @@ const LOOP: usize = 3;
 
 /// Judges by the last step that came.
 pub fn diagnose(evidence: &Evidence<'_>, now: UnixTime) -> Diagnosis {
+    let client_id = evidence.steps.first().map_or_else(String::new, |first| first.client_id.clone());
+    Diagnosis { client_id, is_chat: evidence.asks_userinfo, ..judge(evidence, now) }
+}
+
+fn judge(evidence: &Evidence<'_>, now: UnixTime) -> Diagnosis {
     let ok = |step| evidence.steps.iter().find(|row| row.step == step && row.is_ok());
     let refused = |step| evidence.steps.iter().rev().find(|row| row.step == step && !row.is_ok());
     if evidence.steps.is_empty() {
@@ -300,7 +334,8 @@ fn after_code(evidence: &Evidence<'_>, code: &FlowStep, now: UnixTime) -> Diagno
     if now.since(code.at) < PROGRAM {
         return Diagnosis::of(Finding::InProgress);
     }
-    Diagnosis::of(if code.at.since(began) > CHAT_SESSION { Finding::ChatSessionDead } else { Finding::NoTokenRequest })
+    let is_forgotten = evidence.asks_userinfo && code.at.since(began) > CHAT_SESSION;
+    Diagnosis::of(if is_forgotten { Finding::ChatSessionDead } else { Finding::NoTokenRequest })
 }
 
 fn before_code(evidence: &Evidence<'_>, now: UnixTime) -> Diagnosis {

@@ -152,3 +152,44 @@ fn the_reference_stands_in_the_fix() {
     assert!(diagnosis.fix(Language::Russian).starts_with("propusk explain ABC123"));
     assert!(diagnosis.explanation(Language::English).ends_with(Cause::SecretWrong.explanation()));
 }
+
+#[test]
+fn an_ordinary_client_is_told_nothing_of_rocket_chat() {
+    let of = |steps: &[FlowStep], now| diagnose(&Evidence { steps, asks_userinfo: false, repeated: 1, strays: &[] }, T.plus(now));
+    let userinfo = |verdict| to_token().into_iter().chain([step(Step::UserinfoAsked, 7, verdict)]).collect::<Vec<_>>();
+    let mut told = vec![of(&[], 0), of(&to_code(5), 65), of(&to_token(), 90), of(&userinfo("token_in_query"), 8), of(&userinfo("token_missing"), 8)];
+    told.push(of(&[step(Step::Authorize, 0, OK), step(Step::PageShown, 1, OK)], 301));
+    told.push(of(&to_code(301), 361));
+    assert_eq!(told.last().map(|diagnosis| diagnosis.finding), Some(Finding::NoTokenRequest), "only the chat forgets after five minutes");
+    for diagnosis in &mut told {
+        // What the cause itself says is about clients of every kind.
+        diagnosis.cause = None;
+        for language in [Language::English, Language::Russian] {
+            for text in [diagnosis.explanation(language), diagnosis.fix(language)] {
+                assert!(!["Rocket.Chat", "Identity", "Site_Url", "Merge", "chat", "чат"].iter().any(|word| text.contains(word)), "{text}");
+            }
+        }
+    }
+}
+
+#[test]
+fn the_advice_fits_the_cause() {
+    let refused = |asks_userinfo, verdict| {
+        let steps: Vec<FlowStep> = to_token().into_iter().chain([step(Step::UserinfoAsked, 7, verdict)]).collect();
+        diagnose(&Evidence { steps: &steps, asks_userinfo, repeated: 1, strays: &[] }, T.plus(8)).fix(Language::English)
+    };
+    for is_chat in [true, false] {
+        assert_eq!(refused(is_chat, "token_without_openid"), "Ask for the scope openid. propusk explain ABC123 says more.");
+    }
+    assert!(refused(true, "token_in_query").contains("Identity Token Sent Via"));
+    assert!(refused(false, "token_in_query").contains("Authorization: Bearer"));
+    let sign_in = |verdict| {
+        let steps = [step(Step::Authorize, 0, OK), step(Step::PageShown, 1, OK), step(Step::SignedIn, 2, verdict)];
+        diagnose(&Evidence { steps: &steps, asks_userinfo: true, repeated: 1, strays: &[] }, T.plus(8)).fix(Language::English)
+    };
+    assert!(sign_in("wrong_password").contains("propusk user set-password"));
+    assert!(!sign_in("user_disabled").contains("set-password") && sign_in("user_disabled").contains("propusk explain ABC123"));
+    let declined = [step(Step::Authorize, 0, OK), step(Step::PageShown, 0, OK), step(Step::Consent, 19, "access_denied")];
+    let declined = diagnose(&Evidence { steps: &declined, asks_userinfo: true, repeated: 1, strays: &[] }, T.plus(20));
+    assert!(declined.fix(Language::English).contains("propusk client set chat --first-party"));
+}

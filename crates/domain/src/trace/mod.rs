@@ -1,6 +1,7 @@
 //! The trace of a sign-in: the steps that a flow came to, and what the one that is missing says.
 
 pub mod diagnosis;
+mod diagnosis_general;
 
 use crate::records::RefusalRecord;
 use crate::store::{Store, Stored};
@@ -25,12 +26,14 @@ pub enum Step {
     TokenAsked,
     /// The application asked who it is.
     UserinfoAsked,
+    /// The application was told that the session has ended.
+    LogoutSent,
 }
 
 impl Step {
     /// In the order in which they happen.
-    pub const ALL: [Self; 7] =
-        [Self::Authorize, Self::PageShown, Self::SignedIn, Self::Consent, Self::CodeIssued, Self::TokenAsked, Self::UserinfoAsked];
+    pub const ALL: [Self; 8] =
+        [Self::Authorize, Self::PageShown, Self::SignedIn, Self::Consent, Self::CodeIssued, Self::TokenAsked, Self::UserinfoAsked, Self::LogoutSent];
 
     /// The stable name: `page_shown`.
     pub const fn as_str(self) -> &'static str {
@@ -42,6 +45,7 @@ impl Step {
             Self::CodeIssued => "code_issued",
             Self::TokenAsked => "token_asked",
             Self::UserinfoAsked => "userinfo_asked",
+            Self::LogoutSent => "logout_sent",
         }
     }
 
@@ -53,6 +57,15 @@ impl Step {
 
 /// The verdict of a step that went well; every other one is the slug of a cause, or the code of a fault of ours.
 pub const OK: &str = "ok";
+
+/// The verdict of a logout token that the application took.
+pub const DELIVERED: &str = "delivered";
+
+/// The verdict of a logout token that it did not take, or not yet.
+pub const FAILED: &str = "failed";
+
+/// The verdict of a logout token that is not sent again.
+pub const GIVEN_UP: &str = "given_up";
 
 /// One step as it is remembered: no token, code, `state` or query string among it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,7 +84,7 @@ pub struct FlowStep {
     pub step: Step,
     /// When.
     pub at: UnixTime,
-    /// [`OK`], the slug of the cause, or `server_error` and `temporarily_unavailable`.
+    /// [`OK`], the slug of the cause, or `server_error` and `temporarily_unavailable`; of a logout [`DELIVERED`], [`FAILED`] or [`GIVEN_UP`].
     pub verdict: String,
     /// The reference of the refusal.
     pub reference: Option<String>,

@@ -3,13 +3,16 @@
 use super::{Courier, write};
 use crate::outbound::{Answer, Outbound};
 use crate::state::AppState;
+use crate::trace;
 use propusk_crypto::jwt::encode;
 use propusk_crypto::random::token;
 use propusk_domain::backchannel::{AUDIT, Logout, claims, hears_logouts};
 use propusk_domain::client::Client;
 use propusk_domain::context::Audit;
 use propusk_domain::outbox::{Message, Outcome, Topic};
-use propusk_domain::{Fault, Result};
+use propusk_domain::trace::{DELIVERED, FAILED, GIVEN_UP};
+use propusk_domain::{Cause, Fault, Refusal, Result};
+use propusk_protocol::ErrorCode;
 use propusk_protocol::form;
 use propusk_protocol::logout_token::LOGOUT_TOKEN_TYP;
 use ureq::http::Request;
@@ -36,6 +39,25 @@ impl Logouts {
         request.body(body.into_bytes()).map_err(Fault::broken)
     }
 
+    /// A step of the sign-in whose session it was. The trace may lose one; the audit trail does not.
+    fn trace(&self, logout: &Logout, verdict: &str, reference: Option<String>) {
+        match self.state.db.read(|store| Ok(store.find_session_grant(&logout.sid, &logout.client_id)?)) {
+            Ok(Some(grant)) => trace::logout_sent(&self.state, &grant, logout, verdict, reference, self.state.now()),
+            Ok(None) => {}
+            Err(error) => tracing::warn!(fault = %error.into_fault(), "the trace lacks a logout"),
+        }
+    }
+
+    /// Makes the failure one that `propusk explain` knows; its reference.
+    fn report(&self, logout: &Logout, uri: &str, message: &Message, failure: &str) -> String {
+        let refusal = Refusal::new(ErrorCode::TemporarilyUnavailable, "The client was not told of the logout", Cause::LogoutNotDelivered)
+            .client(&logout.client_id)
+            .expected(format!("200 or 204 from {uri}"))
+            .received(failure)
+            .fix(format!("propusk outbox retry {}", message.id));
+        self.state.report("backchannel_logout", refusal.into(), self.state.now()).reference
+    }
+
     fn record(&self, logout: &Logout, detail: &str) -> Result<()> {
         let (logout, detail) = (logout.clone(), format!("{}: {detail}", logout.sid));
         write(&self.state, move |cx| Ok(cx.audit(Audit::of(AUDIT).sub(&logout.sub).client(&logout.client_id).detail(detail.clone()))?))
@@ -58,9 +80,13 @@ impl Courier for Logouts {
             Err(unanswered) => Outcome::Later { failure: unanswered.to_string(), after: None },
         };
         match &outcome {
-            Outcome::Done => self.record(&logout, "delivered")?,
+            Outcome::Done => {
+                self.trace(&logout, DELIVERED, None);
+                self.record(&logout, "delivered")?;
+            }
             // The first failure is told; the row itself says what the latest was.
             Outcome::Later { failure, .. } | Outcome::Refused { failure } if message.attempts == 1 => {
+                self.trace(&logout, FAILED, Some(self.report(&logout, &uri, message, failure)));
                 self.record(&logout, &format!("failed, is tried again: {failure}"))?;
             }
             Outcome::Later { .. } | Outcome::Refused { .. } => {}
@@ -69,7 +95,10 @@ impl Courier for Logouts {
     }
 
     fn given_up(&mut self, message: &Message) {
-        let recorded = message.read::<Logout>().map_err(Into::into).and_then(|logout| self.record(&logout, "given up"));
+        let recorded = message.read::<Logout>().map_err(Into::into).and_then(|logout| {
+            self.trace(&logout, GIVEN_UP, None);
+            self.record(&logout, "given up")
+        });
         if let Err(error) = recorded {
             tracing::warn!(fault = %error.into_fault(), "the audit trail lacks a logout that was given up");
         }

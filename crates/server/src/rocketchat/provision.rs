@@ -46,6 +46,16 @@ impl Plan {
         !self.add_provider && self.changes.is_empty()
     }
 
+    /// The same, or, when nothing differs, one of the settings as it already is: a chat that refuses changes refuses that, too.
+    #[must_use]
+    pub fn or_any_of(mut self, settings: &[Setting]) -> Self {
+        if self.is_empty() {
+            let any = settings.iter().find(|setting| !setting.optional && !self.absent.contains(&setting.id));
+            self.changes.extend(any.map(|setting| Change { setting: setting.clone(), from: Some(setting.value.clone()) }));
+        }
+        self
+    }
+
     /// The secret that the chat will have if the plan leaves it alone.
     pub fn kept_secret(&self) -> Option<&str> {
         self.secret.as_deref()
