@@ -13,6 +13,7 @@ use propusk_domain::client::Preset;
 use propusk_domain::grant::Revocation;
 use propusk_domain::outbox::{Message, Topic};
 use propusk_domain::session;
+use propusk_server::clock::Clock;
 use propusk_tests::browser::Browser;
 use propusk_tests::rocketchat::rest::{ChatServer, Edition};
 use propusk_tests::rocketchat::{Config, Email, LoginStyle, Profile, RocketChat, User, Wire};
