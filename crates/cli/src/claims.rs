@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::house;
-use crate::output::{FINDINGS, REFUSED, Report, lines, short};
+use crate::output::{FINDINGS, Report, lines, short};
 use clap::{Args, ValueEnum};
 use propusk_domain::admin::{clients, users};
 use propusk_domain::client::RegisteredClient;
@@ -78,15 +78,17 @@ impl Claims {
             };
             Ok((user, client))
         })?;
+        let refused = told(&user, &client).err();
         let claims = userinfo::preview(&user, &client);
-        match self.shown_as {
-            Some(ShownAs::Rocketchat) => {
-                let disabled = if user.is_active() { None } else { Some("the person is disabled here, so nobody can sign in") };
-                let disabled = disabled.or(client.client.disabled.then_some("the client is disabled here, so nobody can sign in"));
-                self.account(&instance, &client, &claims, disabled)
+        match (self.shown_as, refused) {
+            // What is expected is held against a sign-in that nobody gets to.
+            (Some(ShownAs::Rocketchat), refused) if self.expect.is_some() => {
+                let reason = refused.map(|refusal| refusal.public.to_string());
+                self.account(&instance, &client, &claims, reason)
             }
-            None => {
-                told(&user, &client)?;
+            (_, Some(refusal)) => Err(refusal.into()),
+            (Some(ShownAs::Rocketchat), None) => self.account(&instance, &client, &claims, None),
+            (None, None) => {
                 Ok(Report::of(Value::Object(claims.clone())).human(lines(claims.iter().map(|(name, value)| (name.as_str(), short(value))))))
             }
         }
@@ -98,7 +100,7 @@ impl Claims {
         instance: &Instance,
         client: &RegisteredClient,
         claims: &Map<String, Value>,
-        disabled: Option<&str>,
+        disabled: Option<String>,
     ) -> Result<Report, Failure> {
         let issuer = &instance.settings.issuer;
         let (dump, name) = match &self.settings {
@@ -116,7 +118,7 @@ impl Claims {
         let licensed = self.licensed || switch("merge_roles") || switch("map_channels");
         let facts = Facts { version: self.chat_version, licensed: Some(licensed), roles: Some(self.chat_roles.clone()), ..Facts::default() };
         let forecast = match disabled {
-            Some(reason) => forecast::Forecast::refused(reason.to_owned()),
+            Some(reason) => forecast::Forecast::refused(reason),
             None => forecast::forecast(claims, &dump, &name, &facts, &["general"]),
         };
         let account = serde_json::to_value(&forecast).map_err(|error| Failure::Failed(error.to_string()))?;
@@ -129,12 +131,7 @@ impl Claims {
             None => Vec::new(),
         };
         text.extend(differences.iter().map(|(name, found, expected)| format!("DIFFERS {name}: {found} instead of {expected}\n")));
-        let code = match (&self.expect, disabled) {
-            _ if !differences.is_empty() => FINDINGS,
-            // Nobody said that it should be so.
-            (None, Some(_)) => REFUSED,
-            _ => 0,
-        };
+        let code = if differences.is_empty() { 0 } else { FINDINGS };
         let mut answer = account;
         if let (Some(answer), true) = (answer.as_object_mut(), self.expect.is_some()) {
             let list = differences.iter().map(|(name, found, expected)| json!({ "member": name, "found": found, "expected": expected }));
@@ -164,16 +161,16 @@ impl Claims {
 }
 
 /// Userinfo refuses both, so there is nothing to show.
-fn told(user: &User, client: &RegisteredClient) -> Result<(), Failure> {
+fn told(user: &User, client: &RegisteredClient) -> Result<(), Refusal> {
     if !user.is_active() {
         let refusal = Refusal::new(ErrorCode::InvalidToken, "The person is disabled: nobody is told anything about them now", Cause::UserDisabled);
         let refusal = refusal.expected("an active account").received("a disabled account");
-        return Err(refusal.fix(format!("propusk user enable {}", user.username)).into());
+        return Err(refusal.fix(format!("propusk user enable {}", user.username)));
     }
     if client.client.disabled {
         let refusal = Refusal::new(ErrorCode::InvalidClient, "The client is disabled: it is told nothing now", Cause::DisabledClient);
         let refusal = refusal.client(client.id()).expected("an enabled client").received("disabled");
-        return Err(refusal.fix(format!("propusk client set {} --enable", client.id())).into());
+        return Err(refusal.fix(format!("propusk client set {} --enable", client.id())));
     }
     Ok(())
 }

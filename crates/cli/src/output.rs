@@ -43,9 +43,6 @@ impl Report {
 /// A difference or findings.
 pub(crate) const FINDINGS: u8 = 3;
 
-/// Refused, where the answer is a document all the same.
-pub(crate) const REFUSED: u8 = 1;
-
 /// Prints the answer; the exit code. Nobody is told when standard output is closed, as with `| head`.
 pub(crate) fn print(answer: Result<Report, Failure>, json: bool) -> u8 {
     let (stdout, stderr, code) = match answer {

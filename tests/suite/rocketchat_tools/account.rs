@@ -86,16 +86,17 @@ fn nobody_who_is_disabled_gets_in_there() {
     let checked = with(&["--expect", "EXPECT"]);
     let checked: Vec<&str> = checked.iter().map(|word| if *word == "EXPECT" { expect.to_str().unwrap() } else { word }).collect();
     assert_eq!(propusk(&server, &checked, "").code, 0);
-    for (off, on, said) in [
-        (&["user", "disable", "olga"][..], &["user", "enable", "olga"][..], "the person is disabled"),
-        (&["client", "set", "rocketchat", "--disable"], &["client", "set", "rocketchat", "--enable"], "the client is disabled"),
+    for (off, on, cause) in [
+        (&["user", "disable", "olga"][..], &["user", "enable", "olga"][..], "user_disabled"),
+        (&["client", "set", "rocketchat", "--disable"], &["client", "set", "rocketchat", "--enable"], "disabled_client"),
     ] {
         assert_eq!(propusk(&server, off, "").code, 0);
         let answer = propusk(&server, &CLAIMS, "");
-        assert_eq!((answer.code, &answer.json()["login"], &answer.json()["roles"]), (1, &json!("refused"), &json!([])), "{}", answer.stdout);
-        assert!(answer.json()["error"].as_str().unwrap().contains(said), "{}", answer.stdout);
+        assert_eq!((answer.code, &answer.json()["error"]["cause"]), (1, &json!(cause)), "{}", answer.stdout);
         let different = propusk(&server, &checked, "");
-        assert_eq!((different.code, &different.json()["differences"][0]["found"]), (3, &json!("refused")));
+        assert_eq!((different.code, &different.json()["login"], &different.json()["roles"]), (3, &json!("refused"), &json!([])));
+        assert_eq!(different.json()["differences"][0]["found"], "refused", "{}", different.stdout);
+        assert!(different.json()["error"].as_str().unwrap().contains("disabled"), "{}", different.stdout);
         assert_eq!(propusk(&server, on, "").code, 0);
     }
     assert_eq!(propusk(&server, &CLAIMS, "").code, 0);
