@@ -18,6 +18,8 @@ pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatS
         config.service(readable(&inserted, "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)));
         config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
         config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
+        // They are paths of the old site at its root, wherever the issuer is.
+        compat::configure(config, compat);
     }
     config.service(scope(base).configure(table).configure(|config| compat::configure(config, compat)).default_service(to(unknown::path)));
     config.default_service(to(unknown::path));
