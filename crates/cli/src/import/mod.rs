@@ -1,10 +1,10 @@
 //! `propusk import django`: people, clients and live tokens of a Django site.
 
-mod elements;
+pub(crate) mod elements;
 mod oauth;
 mod people;
 mod report;
-mod source;
+pub(crate) mod source;
 
 use crate::failure::Failure;
 use crate::house;
@@ -17,7 +17,7 @@ use propusk_domain::import::tokens::ScopeMap;
 use propusk_domain::import::{Choices, NameBook, SubChoice};
 use propusk_server::instance::Instance;
 use report::Summary;
-use source::{Kind, Source, Survey};
+use source::{Kind, Source, user_model};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -167,23 +167,6 @@ impl Django {
         let Some(file) = &self.names else { return Ok(HashMap::new()) };
         let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
         serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{}: a JSON object of texts was expected: {error}", file.display())))
-    }
-}
-
-/// The one model that looks like a user, or the one that was named.
-fn user_model(survey: &Survey, named: Option<&str>) -> Result<String, Failure> {
-    let models: Vec<&str> = survey.keys().filter(|(kind, _)| *kind == Kind::User).map(|(_, model)| model.as_str()).collect();
-    match (named, models.as_slice()) {
-        (Some(named), _) => {
-            let named = named.to_lowercase();
-            let found = models.iter().find(|model| **model == named || **model == named.replace('.', "_"));
-            found
-                .map(|model| (*model).to_owned())
-                .ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
-        }
-        (None, [model]) => Ok((*model).to_owned()),
-        (None, []) => Err(Failure::Failed("no model has the columns of a user: password, is_active, and username or email".to_owned())),
-        (None, _) => Err(Failure::Failed(format!("several models look like users, name one by --user-model: {}", models.join(", ")))),
     }
 }
 

@@ -137,6 +137,23 @@ impl Source {
     }
 }
 
+/// The one model that looks like a user, or the one that was named.
+pub(crate) fn user_model(survey: &Survey, named: Option<&str>) -> Result<String, Failure> {
+    let models: Vec<&str> = survey.keys().filter(|(kind, _)| *kind == Kind::User).map(|(_, model)| model.as_str()).collect();
+    match (named, models.as_slice()) {
+        (Some(named), _) => {
+            let named = named.to_lowercase();
+            let found = models.iter().find(|model| **model == named || **model == named.replace('.', "_"));
+            found
+                .map(|model| (*model).to_owned())
+                .ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
+        }
+        (None, [model]) => Ok((*model).to_owned()),
+        (None, []) => Err(Failure::Failed("no model has the columns of a user: password, is_active, and username or email".to_owned())),
+        (None, _) => Err(Failure::Failed(format!("several models look like users, name one by --user-model: {}", models.join(", ")))),
+    }
+}
+
 /// `auth_user_groups (id, user_id, group_id)` for `auth_user`.
 fn membership(tables: &[SiteTable], users: &SiteTable) -> Option<Membership> {
     let table = tables.iter().find(|table| table.name == format!("{}_groups", users.name) && table.has(&["group_id"]))?;

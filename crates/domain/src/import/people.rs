@@ -139,7 +139,7 @@ fn change(cx: &mut Cx<'_>, person: &Prepared, row: &ImportedUser, dry: bool) -> 
         return Ok(left("removed_here", "the person was removed here since the last run"));
     };
     let old_names = cx.store.list_sign_in_names(&row.sub)?;
-    if local_digest(&before, &old_names)? != row.local_digest {
+    if !is_as_taken_over(&before, &old_names, row)? {
         return Ok(left("changed_here", "the person was changed here since the last run, and differs at the site now"));
     }
     // A password that was set or renewed here stands; one that still is the site's follows the site.
@@ -185,7 +185,7 @@ fn described(store: &mut dyn Store, blank: &User, person: &Prepared, old: &[Sign
     user.claims.family_name.clone_from(&site.family_name);
     user.claims.email = None;
     user.claims.email_verified = None;
-    if let Some(email) = site.email.as_deref().filter(|email| StandardClaims::default().set("email", email).is_ok()) {
+    if let Some(email) = site.email.as_deref() {
         let owner = store.find_user_by_name(&name_key(email))?;
         let free = owner.is_none_or(|owner| owner.sub == user.sub);
         user.claims.email = Some(email.to_owned());
@@ -209,8 +209,13 @@ fn remember(store: &mut dyn Store, person: &Prepared, user: &User, names: &[Sign
     })
 }
 
+/// Whether nothing but perhaps the password was changed here since the person was taken over.
+pub fn is_as_taken_over(user: &User, names: &[SignInName], row: &ImportedUser) -> Result<bool, Fault> {
+    Ok(local_digest(user, names)? == row.local_digest)
+}
+
 /// Digest of everything about a person that an operator or they themselves can change, the password excepted.
-fn local_digest(user: &User, names: &[SignInName]) -> Result<String, Fault> {
+pub(super) fn local_digest(user: &User, names: &[SignInName]) -> Result<String, Fault> {
     let mut names: Vec<(&str, &str)> = names.iter().map(|name| (name.key.as_str(), name.kind.as_str())).collect();
     names.sort_unstable();
     let all = json!([user.username, user.role, user.state.as_str(), user.locale, user.claims, names]);

@@ -7,6 +7,7 @@ use crate::time::UnixTime;
 use crate::user::{MAX_SIGN_IN_NAME, is_valid_sign_in_name};
 use propusk_crypto::foreign::judge;
 use propusk_crypto::{Judged, digest};
+use propusk_protocol::StandardClaims;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
 
@@ -107,7 +108,7 @@ impl SiteUser {
             sub: sub_of(record, choices, name).map_err(|detail| left_out("bad_sub", &detail).named(name))?,
             model: record.model.clone(),
             key: record.key.clone(),
-            email: bounded(record, "email", findings),
+            email: address(record, findings).map(str::to_owned),
             given_name: bounded(record, "first_name", findings),
             family_name: bounded(record, "last_name", findings),
             is_active,
@@ -150,13 +151,32 @@ impl SiteUser {
 }
 
 fn bounded(record: &Record, field: &str, findings: &mut Vec<Finding>) -> Option<String> {
-    let text = record.trimmed(field)?;
-    if text.chars().count() > LONGEST || text.chars().any(char::is_control) {
+    let text = short_text(record, field).map(str::to_owned);
+    if text.is_none() && record.trimmed(field).is_some() {
         let detail = format!("{field} is longer than {LONGEST} characters or not printable, and was dropped");
         findings.push(Finding::note("field_dropped", &record.model, &record.key, detail));
-        return None;
     }
-    Some(text.to_owned())
+    text
+}
+
+/// A text of a sound length, as it is taken over.
+pub(super) fn short_text<'a>(record: &'a Record, field: &str) -> Option<&'a str> {
+    record.trimmed(field).filter(|text| text.chars().count() <= LONGEST && !text.chars().any(char::is_control))
+}
+
+fn address<'a>(record: &'a Record, findings: &mut Vec<Finding>) -> Option<&'a str> {
+    let email = email_of(record);
+    if let (None, Some(given)) = (email, record.trimmed("email")) {
+        let shown: String = given.chars().take(80).collect();
+        let detail = format!("{} is no e-mail address, and was dropped", crate::error::printable(&shown));
+        findings.push(Finding::note("email_dropped", &record.model, &record.key, detail));
+    }
+    email
+}
+
+/// The address of a record, when it is one.
+pub(super) fn email_of(record: &Record) -> Option<&str> {
+    short_text(record, "email").filter(|email| StandardClaims::default().set("email", email).is_ok())
 }
 
 fn sub_of(record: &Record, choices: &Choices, name: &str) -> Result<Option<String>, String> {
