@@ -15,6 +15,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
 use propusk_domain::import::tokens::ScopeMap;
 use propusk_domain::import::{Choices, NameBook, SubChoice};
+use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
 use report::Summary;
 use source::{Kind, Source, user_model};
@@ -73,9 +74,10 @@ pub(crate) struct Django {
     /// The site has verified its e-mail addresses; those that django-allauth has verified count without it
     #[arg(long)]
     emails_verified: bool,
-    /// A scope of the site and what it becomes here (nothing, when empty); others stay as they are; may be repeated
-    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = pair)]
-    scope_map: Vec<(String, String)>,
+    /// A scope of the site and what it becomes here (nothing, when empty), in tokens and in what clients ask for; others stay as they
+    /// are; may be repeated
+    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = crate::client_set::alias)]
+    scope_map: Vec<(String, Scope)>,
     /// The user model, where several look like one: app.model, or the table
     #[arg(long, value_name = "MODEL")]
     user_model: Option<String>,

@@ -1,6 +1,7 @@
 //! What an import did, or would do.
 
 use crate::output::{FINDINGS, Report, table};
+use propusk_domain::error::printable;
 use propusk_domain::import::{Finding, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -43,6 +44,8 @@ pub(crate) struct Summary {
     /// Role here → people.
     pub(crate) roles: BTreeMap<String, u64>,
     pub(crate) clients: Counts,
+    /// The scopes of the site, mapped, that every client from there may ask for.
+    pub(crate) scopes: Vec<String>,
     pub(crate) access_tokens: Counts,
     pub(crate) refresh_tokens: Counts,
     /// Name at the site → username here, where they differ; the form of a mapping file.
@@ -95,6 +98,9 @@ impl Summary {
         for (title, counts) in [("Passwords", &self.passwords), ("Roles", &self.roles)] {
             let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             text += &format!("{title}: {}\n", if counts.is_empty() { "-".to_owned() } else { counts.join(", ") });
+        }
+        if !self.scopes.is_empty() {
+            text += &format!("Scopes that its clients may go on asking for: {}\n", printable(&self.scopes.join(" ")));
         }
         if !self.names.is_empty() {
             text += &format!("\nUsernames for the chat ({}); edit them by --names:\n", self.names.len());
