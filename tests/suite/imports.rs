@@ -5,6 +5,7 @@ mod compat;
 mod export;
 mod people;
 mod records;
+mod report;
 mod simplejwt;
 mod tokens;
 

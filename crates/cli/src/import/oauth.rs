@@ -53,6 +53,12 @@ impl Run {
                 let Ok(record) = item else { return Ok(()) };
                 self.bar.inc(1);
                 self.summary.clients.read += 1;
+                if !self.seen_applications.insert(&record.key) {
+                    self.summary.clients.left_out += 1;
+                    let detail = "an application with the same primary key came before it, and was taken";
+                    self.summary.find(Finding::left_out("duplicate_key", &record.model, &record.key, detail));
+                    return Ok(());
+                }
                 let mut findings = Vec::new();
                 let issuer = self.instance.policy.issuer.clone();
                 let read = SiteApplication::read(&record, scopes, &issuer, &mut findings);
@@ -107,9 +113,13 @@ impl Run {
                 self.summary.refresh_tokens.read += 1;
                 match SiteRefresh::read(&record, now) {
                     Ok(Some((access, refresh))) => {
-                        refreshes.insert(access, refresh);
+                        if let Some(other) = refreshes.insert(access, refresh) {
+                            self.summary.refresh_tokens.left_out += 1;
+                            let detail = "a later one names the same access token";
+                            self.summary.find(Finding::left_out("duplicate_token", "refresh token", &other.key, detail));
+                        }
                     }
-                    Ok(None) => {}
+                    Ok(None) => self.summary.refresh_tokens.ended += 1,
                     Err(finding) => {
                         self.summary.refresh_tokens.left_out += 1;
                         self.summary.find(finding);
@@ -138,8 +148,11 @@ impl Run {
                 let refresh = refreshes.remove(&record.key);
                 let had_refresh = refresh.is_some();
                 match SiteToken::read(&record, refresh, |key| clients.get(key).cloned(), &self.scope_map, now) {
-                    Ok(Some(token)) => batch.push(token),
-                    Ok(None) => {}
+                    Ok(Some(token)) => {
+                        self.summary.access_tokens.ended += u64::from(!token.has_access());
+                        batch.push(token);
+                    }
+                    Ok(None) => self.summary.access_tokens.ended += 1,
                     Err(finding) => {
                         self.summary.access_tokens.left_out += 1;
                         self.summary.refresh_tokens.left_out += u64::from(had_refresh);

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use propusk_domain::import::Record;
 use propusk_storage::{Membership, SiteDatabase, SiteTable};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -111,6 +111,25 @@ impl Source {
                 Ok(())
             }
         }
+    }
+
+    /// The columns of a model: those of its table, or all that any of its records has.
+    pub(crate) fn columns(&mut self, model: &str) -> Result<BTreeSet<String>, Failure> {
+        if let Self::Database(_, tables) = self {
+            return Ok(tables.iter().filter(|table| table.name == model).flat_map(|table| table.columns.iter().cloned()).collect());
+        }
+        let mut columns = BTreeSet::new();
+        self.each(
+            |kind, name| kind == Kind::User && name == model,
+            |_, item| {
+                if let Ok(record) = item {
+                    columns
+                        .extend(record.fields.into_iter().map(|(column, _)| column).filter(|column| !columns.contains(column)).collect::<Vec<_>>());
+                }
+                Ok(())
+            },
+        )?;
+        Ok(columns)
     }
 
     /// Counts the records of each model, and reads a file to its end, so that nothing is written of one that is cut off.

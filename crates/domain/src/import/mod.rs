@@ -16,7 +16,7 @@ use serde::Serialize;
 
 pub use names::NameBook;
 pub use people::{Outcome, Prepared};
-pub use record::{Record, key_text};
+pub use record::{Record, SeenKeys, key_text};
 pub use site_user::{Choices, SiteUser, SubChoice};
 
 /// One thing about one record that an operator should know.

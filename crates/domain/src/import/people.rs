@@ -76,6 +76,32 @@ pub fn settle_name(store: &mut dyn Store, book: &mut NameBook, site: &SiteUser) 
     Ok(Naming::Named(book.make(store, &site.name, &site.key)?, true))
 }
 
+/// Whether an address counts as verified, and what an operator should know of it. One that is somebody's sign-in name never becomes
+/// another's, whoever of them comes first in the dump; `sub` is the person's own, where they are here already.
+pub fn settle_address(
+    store: &mut dyn Store,
+    book: &NameBook,
+    site: &SiteUser,
+    sub: Option<&str>,
+    verified: bool,
+) -> Result<(bool, Option<Finding>), Fault> {
+    let Some(email) = &site.email else { return Ok((verified, None)) };
+    let note = |slug, detail: String| Some(Finding::note(slug, &site.model, &site.key, detail).named(&site.name));
+    if book.is_duplicate(email, &site.key) {
+        let detail = format!("{email} is the name of somebody else at the site: it is not verified here, and does not open the sign-in form");
+        return Ok((false, note("email_taken", detail)));
+    }
+    if book.is_duplicate_address(email, &site.key) {
+        let detail = format!("somebody else at the site has {email}, too, but for case: only one of them can have it verified and sign in by it");
+        return Ok((verified, note("duplicate_email", detail)));
+    }
+    let owner = store.find_user_by_name(&name_key(email))?.filter(|owner| Some(owner.sub.as_str()) != sub);
+    let finding = owner.filter(|_| verified).and_then(|owner| {
+        note("email_taken", format!("{} signs in by {email} here: it is not verified, and does not open the sign-in form", owner.username))
+    });
+    Ok((verified, finding))
+}
+
 /// Takes a person over, or finds that nothing is to be done. With `dry` nothing is written.
 pub fn take(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
     match cx.store.find_imported_user(&person.site.key)? {

@@ -112,6 +112,13 @@ impl SiteToken {
     }
 }
 
+impl SiteToken {
+    /// Whether the access token itself is alive.
+    pub const fn has_access(&self) -> bool {
+        self.access.is_some()
+    }
+}
+
 /// What became of a token and its refresh token; `None` where there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
