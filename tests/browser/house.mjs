@@ -9,6 +9,7 @@ import { promisify } from 'node:util';
 
 import { openApplications } from './applications.mjs';
 import { openChat } from './chat.mjs';
+import { openMail } from './mail.mjs';
 
 const run = promisify(execFile);
 const binary = process.env.PROPUSK_TEST_BINARY;
@@ -34,7 +35,12 @@ export async function openHouse() {
   settings = { ...process.env, PROPUSK__HTTP__LISTEN: `127.0.0.1:${port}`, PROPUSK__ISSUER: house.issuer, ...(await database()) };
   const applications = await openApplications(house);
   const chat = await openChat(house);
-  closing = [applications, chat];
+  const mail = await openMail();
+  Object.assign(settings, {
+    ...{ PROPUSK__SMTP__URL: mail.url, PROPUSK__SMTP__FROM: 'Propusk <noreply@example.org>', PROPUSK__SMTP__STARTTLS: 'false' },
+    PROPUSK__REGISTRATION__ENABLED: 'true',
+  });
+  closing = [applications, chat, mail.close];
   await clients();
   await serve();
 }

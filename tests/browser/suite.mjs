@@ -20,6 +20,7 @@ await import('./tests/consent.mjs');
 await import('./tests/answers.mjs');
 await import('./tests/logout.mjs');
 await import('./tests/account.mjs');
+await import('./tests/mailbox.mjs');
 await import('./tests/errors.mjs');
 await import('./tests/chat.mjs');
 await import('./tests/looks.mjs');

@@ -1,7 +1,7 @@
 // `make demo` under test: its addresses, its command line, and browsers that watch what must not happen.
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -27,7 +27,7 @@ let printed = '';
 export async function openHouse() {
   await mkdir(artifacts, { recursive: true });
   // What a person would wait for is made short; tests of the site move its clock through the real half a minute.
-  const env = { ...process.env, ROLES_MAX_AGE: '0', CHAT_PATIENCE: '1', CHAT_CHANNELS: 'general vip moderators' };
+  const env = { ...process.env, ROLES_MAX_AGE: '0', CHAT_CHANNELS: 'general vip moderators' };
   demo = spawn(path.join(here, '..', '..', 'deploy', 'demo.sh'), { env, stdio: ['ignore', 'pipe', 'pipe'] });
   for (const stream of [demo.stdout, demo.stderr]) stream.on('data', (chunk) => { printed += chunk; });
   printed = '';
@@ -73,6 +73,11 @@ export async function setInChat(id, value) {
   assert.equal(answer.status, 200, await answer.text());
 }
 
+/** Headers that a proxy in front of the chat adds to its pages from now on, a line each. */
+export async function setInFrontOfChat(headers) {
+  await writeFile(process.env.DEMO_CHAT_HEADERS, headers);
+}
+
 /** A fresh browser for one story; fails for errors that nobody announced by `expected` and for requests to anybody else. */
 export async function inBrowser(options, story, expected = []) {
   const context = await browser.newContext({ locale: 'ru-RU', viewport: { width: 1280, height: 800 }, ...options });
@@ -89,7 +94,7 @@ export async function inBrowser(options, story, expected = []) {
   context.on('weberror', (error) => problems.push(`script: ${error.error().message}`));
   context.on('console', (message) => {
     const text = message.text();
-    if (message.type() === 'error' && !/^Failed to load resource|Refused to display/.test(text)) problems.push(`console: ${text}`);
+    if (message.type() === 'error' && !/^Failed to load resource|Refused to (display|frame)|Framing .* violates/.test(text)) problems.push(`console: ${text}`);
   });
   try {
     await story(await context.newPage(), context);

@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 
+import { openRefused } from './frame.mjs';
 import { artifact, house, inBrowser, setInChat, signIn } from './house.mjs';
 
 const axe = fileURLToPath(new URL('../browser/node_modules/axe-core/axe.min.js', import.meta.url));
@@ -36,8 +37,7 @@ async function gallery(page, name) {
   await judged(page, `chat-${name}`);
   await setInChat('Iframe_Restrict_Access', true);
   try {
-    await page.reload();
-    await page.waitForSelector('#chat-empty');
+    await openRefused(page, () => page.reload());
     await judged(page, `chat-refused-${name}`);
   } finally {
     await setInChat('Iframe_Restrict_Access', false);

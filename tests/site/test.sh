@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 
 target=${CARGO_TARGET_DIR:-$PWD/../../target}
-export DEMO_PROPUSK=${PROPUSK_TEST_BINARY:-$target/debug/propusk} DEMO_CHAT=$target/debug/chat
+export DEMO_PROPUSK=${PROPUSK_TEST_BINARY:-$target/debug/propusk}
 export DEMO_PYTHON=${DEMO_PYTHON:-$PWD/../.venv/bin/python} PYTHONDONTWRITEBYTECODE=1
 browser=../browser
 [ $browser/node_modules/.package-lock.json -nt $browser/package-lock.json ] || npm ci --prefix $browser --no-audit --no-fund
@@ -17,7 +17,10 @@ cargo build --locked --quiet -p propusk-tests --bin chat
 
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-export DEMO_DATA=$scratch/demo SITE_DATA=$scratch/site
+export DEMO_DATA=$scratch/demo SITE_DATA=$scratch/site DEMO_CHAT=$scratch/chat DEMO_CHAT_HEADERS=$scratch/chat.headers
+# The stand-in, with what the tests put in front of it.
+printf '#!/bin/sh\nexec "%s" "$@" --proxy-headers "%s"\n' "$target/debug/chat" "$DEMO_CHAT_HEADERS" >"$DEMO_CHAT"
+chmod +x "$DEMO_CHAT"
 passed=0 failed=0
 
 # add ALL GOOD STATUS: counts a run; one that ended early, or badly without a bad test, is a failure.
@@ -30,7 +33,7 @@ add() {
 
 echo '--- the site by itself'
 status=0
-"$DEMO_PYTHON" -W error::DeprecationWarning ../../deploy/site/manage.py test community >"$scratch/django.log" 2>&1 || status=$?
+"$DEMO_PYTHON" -W error::DeprecationWarning ../../deploy/site/manage.py test --noinput community >"$scratch/django.log" 2>&1 || status=$?
 all=$(sed -n 's/^Ran \([0-9]*\) tests\{0,1\} in .*/\1/p' "$scratch/django.log")
 bad=$(sed -n 's/^FAILED (\(.*\))$/\1/p; s/^OK (\(.*\))$/\1/p' "$scratch/django.log" | tr -c '0-9\n' ' ' | awk '{ for (i = 1; i <= NF; i++) sum += $i } END { print sum + 0 }')
 [ "$status" -eq 0 ] || tail -n 60 "$scratch/django.log"

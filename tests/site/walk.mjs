@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { closeHouse, house, inBrowser, openHouse, propusk, setInChat, signIn, toldPasswords, until } from './house.mjs';
+import { frames } from './frame.mjs';
+import { closeHouse, house, inBrowser, openHouse, propusk, signIn, toldPasswords, until } from './house.mjs';
 import { looks } from './looks.mjs';
 
 const vera = { username: 'vera', name: 'Вера Павловна', email: 'vera@example.org', password: 'хрустальный дворец во сне' };
@@ -18,7 +19,7 @@ test('the demonstration', { timeout: 300_000 }, async (t) => {
     await t.test('a moderator gives a role on the site, and the chat follows', () => inBrowser({}, moderate));
     await t.test('the chat alone, without a button: its frame leads through the same sign-in', () => inBrowser({}, chatAlone, [401]));
     await t.test('the chat alone, by its button, and out again', () => inBrowser({}, chatByButton, [401]));
-    await t.test('the page says which header keeps the chat out of its frame', () => inBrowser({ locale: 'en-US' }, emptyFrame));
+    for (const frame of frames) await t.test(frame.name, () => frame.run());
     await t.test('a role in a token holds until the token ends; a program has its scopes', () => inBrowser({}, api));
     for (const look of looks) await t.test(look.name, () => look.run());
   } finally {
@@ -189,24 +190,6 @@ async function chatByButton(page) {
   // Out of the chat is out of the service, and so out of everything.
   await page.click('#logout');
   await page.waitForURL((url) => url.origin === house.issuer);
-}
-
-async function emptyFrame(page) {
-  await setInChat('Iframe_Restrict_Access', true);
-  try {
-    await page.goto(`${house.site}/chat/`);
-    await signIn(page, 'owner', house.passwords.owner);
-    await page.waitForSelector('#chat-empty');
-    assert.equal(await page.innerText('#chat-header'), 'X-Frame-Options: sameorigin');
-    assert.equal(await page.innerText('#chat-setting'), 'Iframe_Restrict_Access');
-    const [tab] = await Promise.all([page.waitForEvent('popup'), page.click('#chat-empty-open')]);
-    await tab.locator('#who').waitFor();
-    assert.equal(tab.url(), `${house.chat}/channel/general`);
-  } finally {
-    await setInChat('Iframe_Restrict_Access', false);
-  }
-  await page.goto(`${house.site}/chat/`);
-  await page.frameLocator('#chat-frame').locator('#who').waitFor();
 }
 
 async function api(page) {

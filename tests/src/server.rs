@@ -117,6 +117,30 @@ impl TestServer {
         replica
     }
 
+    /// Stops the server in order, lets `between` happen, and starts it again on the same data under the same address.
+    #[must_use]
+    pub fn restarted(mut self, between: impl FnOnce()) -> Self {
+        let settings = self.settings.clone();
+        let borrowed: Vec<(&str, &str)> = settings.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
+        let (place, clock) = (Arc::clone(&self.place), Arc::clone(&self.clock));
+        let port = self.authority.rsplit(':').next().and_then(|port| port.parse().ok()).expect("a port");
+        self.stop();
+        drop(self);
+        between();
+        Self::on(place, &borrowed, clock, port)
+    }
+
+    fn stop(&mut self) {
+        if let Some((handle, thread)) = self.stop.take() {
+            // The future stops the server even when nobody awaits it; the thread ends with it.
+            drop(handle.stop(true));
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.expect("the server's thread ends in order");
+            }
+        }
+    }
+
     fn on(place: Arc<Place>, more: &[(&str, &str)], clock: Arc<ManualClock>, port: u16) -> Self {
         let path = place.directory.path().display().to_string();
         let mut settings = vec![
@@ -336,14 +360,7 @@ impl TestServer {
 impl Drop for TestServer {
     fn drop(&mut self) {
         contract::forget(&self.authority);
-        if let Some((handle, thread)) = self.stop.take() {
-            // The future stops the server even when nobody awaits it; the thread ends with it.
-            drop(handle.stop(true));
-            let ended = thread.join();
-            if !std::thread::panicking() {
-                ended.expect("the server's thread ends in order");
-            }
-        }
+        self.stop();
     }
 }
 

@@ -44,6 +44,9 @@ fn the_page_asks_to_sign_in_and_comes_back(backend: Backend) {
     let anna = server.add_user("anna", "user");
     let mut browser = at_the_account(&server, &anna);
     assert!(browser.html().contains("Name of anna") && browser.html().contains("anna@example.org"));
+    // Whoever is signed in already is shown no form.
+    assert_eq!(browser.new_tab().visit(&server.url("/login")).unwrap().url, server.url("/"));
+    assert_eq!(browser.new_tab().visit(&server.url("/login?next=account")).unwrap().url, server.url("/account"));
     let form = browser.form_with("account-save").fill("name", "Анна <b>П.</b>").fill("locale", "ru");
     browser.submit(&form, form.button("account-save")).unwrap();
     assert_eq!(notice(&browser), "Сохранено.");

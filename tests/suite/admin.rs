@@ -6,7 +6,7 @@ mod registration;
 mod role_maps;
 
 use propusk_crypto::{Secret, SystemRandom};
-use propusk_domain::admin::apply::{self, Applied, Difference};
+use propusk_domain::admin::apply::{self, Applied, Difference, Rehearsed};
 use propusk_domain::admin::clients::{self, ClientPatch, NewClient};
 use propusk_domain::admin::declaration::{Declaration, Material};
 use propusk_domain::admin::users::{self, NewUser, UserPatch};
@@ -154,8 +154,13 @@ impl House {
     }
 
     fn plan(&self, toml: &str, prune: bool) -> Vec<Difference> {
+        self.rehearse(toml, prune).unwrap()
+    }
+
+    fn rehearse(&self, toml: &str, prune: bool) -> Result<Vec<Difference>, Refusal> {
         let wanted: Declaration = toml::from_str(toml).unwrap();
-        self.write(move |cx| apply::plan(cx, &wanted, &Material::default(), prune)).unwrap()
+        let Err(rehearsed) = self.write(move |cx| Rehearsed::play(cx, &wanted, &Material::default(), prune));
+        refused(Rehearsed::differences(rehearsed).map_err(RolledBack::unwrap))
     }
 }
 

@@ -1,6 +1,8 @@
 //! OpenID Connect Back-Channel Logout 1.0, received as a relying party does: signature by the published keys, every claim, no token
 //! twice; through outages, restarts, crashes and replicas.
 
+mod timeouts;
+
 use crate::explain::shell;
 use jsonwebtoken::Algorithm;
 use propusk_domain::Error;

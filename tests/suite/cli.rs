@@ -13,34 +13,34 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// An installation of its own, with nothing but environment variables.
-struct Installation {
+pub(crate) struct Installation {
     directory: TempDir,
 }
 
-struct Answer {
-    code: i32,
-    stdout: String,
-    stderr: String,
+pub(crate) struct Answer {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         assert_eq!(self.stderr, "", "with --json nothing else is said");
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 }
 
 impl Installation {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the settings of whoever runs the tests must not reach the binary")]
-    fn run_with(&self, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Answer {
+    pub(crate) fn run_with(&self, arguments: &[&str], stdin: &str, environment: &[(&str, &str)]) -> Answer {
         let mut command = Command::new(binary());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("PROPUSK__") {
@@ -66,16 +66,16 @@ impl Installation {
         Answer { code: output.status.code().unwrap(), stdout: text(output.stdout), stderr: text(output.stderr) }
     }
 
-    fn run(&self, arguments: &[&str]) -> Answer {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Answer {
         self.run_with(arguments, "", &[])
     }
 
     /// The document of a verb that succeeds.
-    fn json(&self, arguments: &[&str]) -> Value {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Value {
         self.json_of(0, arguments, "")
     }
 
-    fn json_of(&self, code: i32, arguments: &[&str], stdin: &str) -> Value {
+    pub(crate) fn json_of(&self, code: i32, arguments: &[&str], stdin: &str) -> Value {
         let arguments: Vec<&str> = arguments.iter().copied().chain(["--json"]).collect();
         let answer = self.run_with(&arguments, stdin, &[]);
         assert_eq!(answer.code, code, "{arguments:?}\n{}{}", answer.stdout, answer.stderr);
@@ -349,6 +349,19 @@ fn a_new_signing_key_is_announced_before_it_signs() {
 }
 
 #[test]
+fn a_key_in_an_emergency_is_not_replaced_by_one_announced_before() {
+    let home = Installation::new();
+    let announced = home.json(&["key", "rotate", "--alg", "RS256"])["rotated"][0]["kid"].take();
+    let emergency = home.json(&["key", "rotate", "--alg", "RS256", "--now"])["rotated"][0]["kid"].take();
+    let keys = home.json(&["key", "list"]);
+    let of = |kid: &Value| keys.as_array().unwrap().iter().find(|key| key["kid"] == *kid);
+    assert_eq!(of(&emergency).unwrap()["state"], "active");
+    assert_eq!(of(&announced), None, "it made nothing, and would have taken over from the newer one");
+    let audit = home.json(&["audit", "--limit", "3"]).to_string();
+    assert!(audit.contains("key_removed") && audit.contains(announced.as_str().unwrap()), "{audit}");
+}
+
+#[test]
 fn a_missing_or_wrong_master_key_stops_every_verb_and_is_named() {
     let home = Installation::new();
     home.json(&["user", "list"]);
@@ -436,7 +449,7 @@ fn settings_are_checked_all_at_once_and_printed_without_secrets() {
 fn every_verb_has_help_with_an_example_and_the_version_its_commit() {
     let home = Installation::new();
     let verbs = "serve|migrate|user add|user list|user show|user set|user set-password|user disable|user enable|user remove|client add|client list|client show|client set|\
-                 client rotate-secret|client check-secret|client remove|key list|key rotate|session list|session revoke|claims|explain|trace|audit|backup|restore|apply|config check|config print";
+                 client rotate-secret|client check-secret|client remove|key list|key rotate|session list|session revoke|token create|token list|token revoke|claims|explain|trace|audit|backup|restore|apply|config check|config print";
     for verb in verbs.split('|') {
         let help = home.run(&verb.split_whitespace().chain(["--help"]).collect::<Vec<_>>());
         assert!(

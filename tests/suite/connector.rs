@@ -1,8 +1,12 @@
 //! The connector: the chat's accounts follow the people, in every edition and through every fault of the chat.
 
+mod crash;
 mod faults;
+mod first_sign_in;
 mod no_button;
 mod reconcile;
+mod role_maps;
+mod trouble;
 
 use propusk_domain::admin::users::{self, UserPatch};
 use propusk_domain::client::Preset;
@@ -125,7 +129,7 @@ impl House {
 
     pub(crate) fn rows(&self) -> Vec<Message> {
         let all = self.server.look(|cx| Ok(cx.store.list_messages(None, 1000)?));
-        all.into_iter().filter(|row| Topic::CHAT.contains(&row.topic)).collect()
+        all.into_iter().filter(|row| row.topic == Topic::ChatEverybody || Topic::CHAT.contains(&row.topic)).collect()
     }
 
     /// How often something was changed there.

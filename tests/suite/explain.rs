@@ -3,6 +3,7 @@
 
 mod codes;
 mod credentials;
+mod malformed;
 mod pages;
 mod requests;
 mod secrecy;

@@ -25,6 +25,14 @@ fn assert_passing(response: &Response) {
     assert_eq!(response.header("cache-control"), Some("no-store"));
 }
 
+/// The sign-in page says that it is not the person's fault, nor a crowd's; the reference that it shows.
+fn assert_unavailable(page: &str) -> String {
+    let notice = html::text_of(page, "login-notice").unwrap_or_else(|| panic!("{page}"));
+    assert!(notice.contains("cannot reach the place where it keeps its data"), "{notice}");
+    assert_eq!(html::text_of(page, "error-code").as_deref(), Some("temporarily_unavailable"));
+    html::text_of(page, "error-reference").unwrap_or_else(|| panic!("{page}"))
+}
+
 fn is_ready(server: &TestServer) -> bool {
     Request::get(&server.url("/readyz")).send().unwrap().status == 200
 }
@@ -60,7 +68,7 @@ fn a_database_that_another_process_locks_is_waited_for_and_then_refused() {
     let landing = form.clone().sign_in("anna", &anna.password).unwrap();
     assert_eq!(landing.status(), 503, "{}", landing.trace());
     assert!(landing.response().header("retry-after").is_some());
-    assert!(html::has_id(&landing.html(), "login-notice") || html::has_id(&landing.html(), "error-page"));
+    let reference = assert_unavailable(&landing.html());
     // With a session at hand the client is told (RFC 6749 §4.1.2.1).
     other.batch_execute("ROLLBACK").unwrap();
     let (mut browser, _) = server.sign_in(&site, &anna, &[]);
@@ -69,6 +77,8 @@ fn a_database_that_another_process_locks_is_waited_for_and_then_refused() {
     assert_eq!(landing.param("error").as_deref(), Some("temporarily_unavailable"), "{}", landing.trace());
     assert_eq!(landing.param("state").as_deref(), Some("st"));
     other.batch_execute("ROLLBACK").unwrap();
+    // What could not be written down meanwhile is known now.
+    assert_eq!(server.explain(&reference).detail.cause.slug(), "store_unavailable");
     // Nothing of what was refused had happened.
     assert_eq!(server.redeem(&site, &code, &[]).status, 200);
     assert!(form.sign_in("anna", &anna.password).unwrap().param("code").is_some());
@@ -139,6 +149,12 @@ impl OwnRedis {
         until("Redis answers", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
     }
 
+    /// A store that hangs is worse than one that is gone: it takes connections and never answers.
+    fn signal(&self, name: &str) {
+        let id = self.child.as_ref().unwrap().id().to_string();
+        assert!(Command::new("kill").args([name, &id]).status().unwrap().success());
+    }
+
     fn kill(&mut self) {
         let mut child = self.child.take().unwrap();
         child.kill().unwrap();
@@ -194,6 +210,26 @@ fn redis_lost_in_mid_flight_fails_what_needs_it_and_comes_back_by_itself() {
     lost.visit(&server.authorize_url(&site, &[("state", &huge)])).unwrap();
     assert_eq!(lost.sign_in("anna", &anna.password).unwrap().param("state").as_deref(), Some(huge.as_str()));
     assert_eq!(server.refresh(&site, refreshed.json()["refresh_token"].as_str().unwrap()).status, 200, "nothing durable was lost");
+}
+
+#[test]
+fn a_redis_that_hangs_is_told_as_what_it_is_while_it_hangs() {
+    let redis = OwnRedis::start();
+    let server = TestServer::with(Backend::PostgresRedis, &[("redis.url", &redis.url())]);
+    let (anna, site) = prepared(&server);
+    let mut form = Browser::new().stop_at(site.redirect_uri());
+    form.visit(&server.authorize_url(&site, &[])).unwrap();
+    redis.signal("-STOP");
+    let landing = form.sign_in("anna", &anna.password).unwrap();
+    assert_eq!(landing.status(), 503, "{}", landing.trace());
+    assert!(landing.response().header("retry-after").is_some());
+    let record = server.explain(&assert_unavailable(&landing.html()));
+    assert_eq!((record.detail.cause.slug(), record.error.as_str()), ("store_unavailable", "temporarily_unavailable"));
+    assert!(record.detail.received.as_deref().unwrap().contains("Redis"), "{record:?}");
+    assert!(!record.detail.fix.is_empty());
+    redis.signal("-CONT");
+    until("ready again", || is_ready(&server));
+    assert!(form.sign_in("anna", &anna.password).unwrap().param("code").is_some());
 }
 
 /// Ends every connection of this server's database but our own.

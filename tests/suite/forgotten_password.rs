@@ -12,6 +12,7 @@ propusk_tests::on_each_backend![
     a_forgotten_password_is_replaced_by_mail_and_the_sign_in_goes_on,
     the_answer_is_the_same_for_people_who_do_not_exist,
     a_mail_waits_for_the_mail_server,
+    a_mail_that_waits_survives_a_restart_and_is_sent_once,
 ];
 
 const NEW: &str = "four unrelated words";
@@ -39,6 +40,11 @@ fn set(browser: &mut Browser, password: &str) -> Landing {
 /// Everything that was asked for has been dealt with.
 fn nothing_waits(server: &TestServer) {
     wait_until(|| server.look(|cx| Ok(cx.store.outbox_depth()?)).0 == 0);
+}
+
+/// The failure of the first attempt is written down.
+fn failed_once(server: &TestServer) {
+    wait_until(|| server.look(|cx| Ok(cx.store.list_messages(None, 10)?)).iter().any(|row| row.failure.is_some()));
 }
 
 fn a_forgotten_password_is_replaced_by_mail_and_the_sign_in_goes_on(backend: Backend) {
@@ -97,13 +103,38 @@ fn a_mail_waits_for_the_mail_server(backend: Backend) {
     let rows = server.look(|cx| Ok(cx.store.list_messages(None, 10)?));
     assert!(rows.iter().all(|row| !row.body.contains("anna") && !row.key.contains("anna")), "{rows:?}");
     mail.refuse(None);
+    failed_once(&server);
     // A clock that is moved by hand: the pause before the next attempt is over.
-    wait_until(|| {
-        server.advance(60);
-        mail.mails().len() == 1
-    });
+    server.advance(60);
+    mail.wait(1);
     nothing_waits(&server);
     assert_eq!(mail.mails().len(), 1);
+}
+
+fn a_mail_that_waits_survives_a_restart_and_is_sent_once(backend: Backend) {
+    let mail = MailServer::start();
+    mail.refuse(Some("451 later"));
+    let server = with_mail(backend, &mail, &[]);
+    let anna = server.add_user("anna", "user");
+    let mut browser = Browser::new();
+    browser.visit(&server.url("/login")).unwrap();
+    forget(&mut browser, "anna");
+    wait_until(|| mail.refused() > 0);
+    failed_once(&server);
+    assert!(mail.mails().is_empty());
+    let server = server.restarted(|| {
+        assert!(mail.mails().is_empty());
+        mail.refuse(None);
+    });
+    // The pause after the failure is over by the clock that is moved by hand, and so would be a lease that the old process had left.
+    server.advance(121);
+    mail.wait(1);
+    nothing_waits(&server);
+    let link = mail.mails()[0].link().to_owned();
+    browser.visit(&link).unwrap();
+    set(&mut browser, NEW);
+    assert_eq!((mail.mails().len(), server.audit("password_mail_sent").len()), (1, 1), "once");
+    assert_eq!(server.audit("password_set")[0].sub.as_deref(), Some(anna.user.sub.as_str()));
 }
 
 #[test]

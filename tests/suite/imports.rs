@@ -1,8 +1,10 @@
 //! Taking over a Django site: the built binary on the database of a running server, and fixtures made by the real Django.
 
+mod channel;
 mod chat;
 mod compat;
 mod export;
+mod faults;
 mod people;
 mod records;
 mod report;

@@ -45,7 +45,7 @@ fn dump_of(client: &RegisteredClient, options: &Options) -> Dump {
 pub(crate) struct Answer {
     pub(crate) code: i32,
     pub(crate) stdout: String,
-    stderr: String,
+    pub(crate) stderr: String,
 }
 
 impl Answer {
@@ -61,8 +61,9 @@ pub(crate) fn propusk(server: &TestServer, arguments: &[&str], stdin: &str) -> A
     propusk_plain(server, &arguments, stdin)
 }
 
+/// The same as people see it.
 #[expect(clippy::disallowed_methods, reason = "the settings of whoever runs the tests must not reach the binary")]
-fn propusk_plain(server: &TestServer, arguments: &[&str], stdin: &str) -> Answer {
+pub(crate) fn propusk_plain(server: &TestServer, arguments: &[&str], stdin: &str) -> Answer {
     let own = std::env::current_exe().unwrap();
     let binary = own.parent().and_then(Path::parent).unwrap().join("propusk");
     assert!(binary.exists(), "{} is missing: build it first (cargo build -p propusk)", binary.display());

@@ -1,5 +1,7 @@
 //! `/api/v1/users`: what services may do with people, on both pairs of backends.
 
+mod if_match;
+
 use propusk_domain::admin::clients::ClientPatch;
 use propusk_domain::client::Preset;
 use propusk_protocol::Scope;

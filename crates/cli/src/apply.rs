@@ -6,7 +6,7 @@ use crate::input;
 use crate::output::{FINDINGS, Report, short};
 use clap::Args;
 use propusk_crypto::{Secret, Verdict};
-use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind};
+use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind, Rehearsed};
 use propusk_domain::admin::declaration::{Declaration, Material, Password, UserEntry};
 use propusk_domain::user::{User, name_key};
 use propusk_server::instance::Instance;
@@ -61,7 +61,8 @@ impl Apply {
         let (material, generated) = prepare(&instance, &wanted, directory, self.plan)?;
         let prune = self.prune;
         if self.plan {
-            let differences = instance.read(|cx| apply::plan(cx, &wanted, &material, prune))?;
+            let Err(rehearsed) = instance.write(move |cx| Rehearsed::play(cx, &wanted, &material, prune));
+            let differences = Rehearsed::differences(rehearsed)?;
             let changed = differs(&differences);
             let human = render(&differences) + if changed { "" } else { "Nothing would change.\n" };
             let report = Report::of(json!({ "changed": changed, "differences": differences })).human(human);
@@ -73,7 +74,7 @@ impl Apply {
 }
 
 fn read(file: &Path) -> Result<Declaration, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
+    let text = input::text_of(file)?;
     toml::from_str(&text).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
 }
 

@@ -9,7 +9,9 @@ use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{self, Facts};
 use propusk_domain::rocketchat::settings::{self, DEFAULT_NAME, Options};
 use propusk_domain::rocketchat::{CUSTOM, Dump, forecast};
-use propusk_domain::userinfo;
+use propusk_domain::user::User;
+use propusk_domain::{Cause, Refusal, userinfo};
+use propusk_protocol::ErrorCode;
 use propusk_server::instance::Instance;
 use serde_json::{Map, Value, json};
 use std::path::{Path, PathBuf};
@@ -76,18 +78,12 @@ impl Claims {
             };
             Ok((user, client))
         })?;
+        told(&user, &client)?;
         let claims = userinfo::preview(&user, &client);
-        let mut report = match self.shown_as {
-            Some(ShownAs::Rocketchat) => self.account(&instance, &client, &claims)?,
-            None => Report::of(Value::Object(claims.clone())).human(lines(claims.iter().map(|(name, value)| (name.as_str(), short(value))))),
-        };
-        if !user.is_active() {
-            report = report.note(format!("{} is disabled: nobody is told anything about them now.", user.username));
+        match self.shown_as {
+            Some(ShownAs::Rocketchat) => self.account(&instance, &client, &claims),
+            None => Ok(Report::of(Value::Object(claims.clone())).human(lines(claims.iter().map(|(name, value)| (name.as_str(), short(value)))))),
         }
-        if client.client.disabled {
-            report = report.note(format!("{} is disabled: it is told nothing now.", client.id()));
-        }
-        Ok(report)
     }
 
     /// The chat account, held against what is expected.
@@ -145,8 +141,23 @@ impl Claims {
     }
 }
 
+/// Userinfo refuses both, so there is nothing to show.
+fn told(user: &User, client: &RegisteredClient) -> Result<(), Failure> {
+    if !user.is_active() {
+        let refusal = Refusal::new(ErrorCode::InvalidToken, "The person is disabled: nobody is told anything about them now", Cause::UserDisabled);
+        let refusal = refusal.expected("an active account").received("a disabled account");
+        return Err(refusal.fix(format!("propusk user enable {}", user.username)).into());
+    }
+    if client.client.disabled {
+        let refusal = Refusal::new(ErrorCode::InvalidClient, "The client is disabled: it is told nothing now", Cause::DisabledClient);
+        let refusal = refusal.client(client.id()).expected("an enabled client").received("disabled");
+        return Err(refusal.fix(format!("propusk client set {} --enable", client.id())).into());
+    }
+    Ok(())
+}
+
 fn expected(file: &Path) -> Result<Map<String, Value>, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
+    let text = crate::input::text_of(file)?;
     serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{} is no JSON object: {error}", file.display())))
 }
 

@@ -4,6 +4,8 @@ use crate::failure::Failure;
 use crate::house;
 use crate::input;
 use crate::output::{FINDINGS, Report};
+use actix_web::rt::signal::unix::{SignalKind, signal};
+use actix_web::rt::{System, spawn};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use propusk_domain::error::printable;
@@ -15,6 +17,8 @@ use propusk_server::settings::chat_url;
 use serde_json::json;
 use std::io::IsTerminal;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub(crate) const CONNECT_EXAMPLES: &str = "\
 The token is a personal access token of an administrator of the chat, made without a second factor. It comes by standard input,
@@ -88,9 +92,9 @@ impl Sync {
         let instance = house::open(config)?;
         let only = self.user.map(|name| house::find_user(&instance, &name)).transpose()?;
         let outbound = Outbound::new(&instance.settings.outbound)?;
-        let mut watch = Bar::new(!json && only.is_none() && std::io::stderr().is_terminal());
-        let result = sync(&instance, &outbound, &Wish { plan: self.plan, only }, &mut watch);
-        watch.0.finish_and_clear();
+        let mut watch = Bar::new(!json && only.is_none() && std::io::stderr().is_terminal(), interrupted());
+        let result = sync(&instance, &outbound, &Wish { plan: self.plan, only, asked: None }, &mut watch);
+        watch.bar.finish_and_clear();
         let report = match result {
             Ok(report) => report,
             Err(SyncError::Chat(error)) => return Err(error.into()),
@@ -116,20 +120,47 @@ fn human(report: &Synced, plan: bool) -> String {
     format!("{people}{} people looked at, {changed} {}.", report.checked, if plan { "would change" } else { "changed" })
 }
 
+/// Becomes true at Ctrl-C or SIGTERM: a run that is stopped so gives its lease back, and the next goes on at its place at once.
+fn interrupted() -> Arc<AtomicBool> {
+    let stopped = Arc::new(AtomicBool::new(false));
+    let told = Arc::clone(&stopped);
+    std::thread::spawn(move || {
+        System::new().block_on(async {
+            for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
+                let Ok(mut sent) = signal(kind) else { continue };
+                let told = Arc::clone(&told);
+                spawn(async move {
+                    sent.recv().await;
+                    told.store(true, Ordering::Release);
+                });
+            }
+            std::future::pending::<()>().await;
+        });
+    });
+    stopped
+}
+
 /// A bar on a terminal.
-struct Bar(ProgressBar);
+struct Bar {
+    bar: ProgressBar,
+    stopped: Arc<AtomicBool>,
+}
 
 impl Bar {
-    fn new(shown: bool) -> Self {
+    fn new(shown: bool, stopped: Arc<AtomicBool>) -> Self {
         let bar = if shown { ProgressBar::new(0) } else { ProgressBar::hidden() };
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} people, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self(bar.with_style(style))
+        Self { bar: bar.with_style(style), stopped }
     }
 }
 
 impl Watch for Bar {
     fn progress(&mut self, done: usize, total: usize) {
-        self.0.set_length(total as u64);
-        self.0.set_position(done as u64);
+        self.bar.set_length(total as u64);
+        self.bar.set_position(done as u64);
+    }
+
+    fn go_on(&self) -> bool {
+        !self.stopped.load(Ordering::Acquire)
     }
 }

@@ -106,6 +106,6 @@ impl From<Refusal> for Failure {
 
 impl From<SettingsError> for Failure {
     fn from(error: SettingsError) -> Self {
-        Self::Settings(error)
+        if error.is_unreachable { Self::Unreachable(error.to_string()) } else { Self::Settings(error) }
     }
 }

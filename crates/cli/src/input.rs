@@ -105,6 +105,14 @@ pub(crate) fn from_stdin(question: &str) -> Result<Secret, Failure> {
     read(std::io::stdin().lock(), "standard input")
 }
 
+/// The text of a file: one that is not there is out of reach, one that is no text is wrong.
+pub(crate) fn text_of(path: &Path) -> Result<String, Failure> {
+    std::fs::read_to_string(path).map_err(|error| match error.kind() {
+        std::io::ErrorKind::InvalidData => Failure::Failed(format!("{} is not text in UTF-8", path.display())),
+        _ => Failure::Unreachable(format!("{} cannot be read: {error}", path.display())),
+    })
+}
+
 /// A secret from a file without exactly one trailing newline.
 pub(crate) fn from_file(path: &Path) -> Result<Secret, Failure> {
     let file = File::open(path).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", path.display())))?;

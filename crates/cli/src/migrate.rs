@@ -3,8 +3,8 @@
 use crate::failure::Failure;
 use crate::output::Report;
 use clap::Args;
+use propusk_server::instance::Instance;
 use propusk_server::settings::Settings;
-use propusk_storage::Database;
 use std::path::Path;
 
 const EXAMPLES: &str = "\
@@ -21,7 +21,7 @@ impl Migrate {
     #[expect(clippy::unused_self, reason = "every verb runs alike")]
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
         let settings = Settings::load(config)?;
-        let applied = Database::migrate(settings.database.url.expose())?;
+        let applied = Instance::migrate(&settings)?;
         let human = match applied.as_slice() {
             [] => "The database is up to date.".to_owned(),
             names => format!("Applied: {}", names.join(", ")),

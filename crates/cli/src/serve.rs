@@ -34,7 +34,7 @@ impl From<ServeError> for Failure {
             ServeError::Open(error) => error.into(),
             ServeError::InUse(..) | ServeError::Listen(..) => Self::Unreachable(error.to_string()),
             ServeError::Fault(fault) => fault.into(),
-            ServeError::Tls(_) => Self::Failed(error.to_string()),
+            ServeError::Tls(_) | ServeError::NoSuchRole(..) => Self::Failed(error.to_string()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::house;
 use crate::output::{Report, lines, table};
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use propusk_domain::personal_token::{self, Owner, PersonalToken};
 use propusk_domain::{Cause, Refusal};
 use propusk_protocol::Scope;
@@ -33,7 +33,7 @@ pub(crate) enum Token {
 }
 
 #[derive(Debug, Args)]
-#[group(id = "owner", required = true, multiple = false, args = ["user", "client"])]
+#[command(group(ArgGroup::new("owner").required(true).args(["user", "client"])))]
 pub(crate) struct Create {
     /// For this person: username, another sign-in name or subject
     #[arg(long, allow_hyphen_values = true)]
@@ -111,6 +111,11 @@ impl List {
         let sub = self.user.map(|name| house::find_user(instance, &name)).transpose()?.map(|user| user.sub);
         let client = self.client;
         let rows = instance.read(|cx| {
+            if let Some(id) = &client
+                && cx.store.find_client(id)?.is_none()
+            {
+                return Err(unknown_client(id).into());
+            }
             let tokens = cx.store.list_personal_tokens(sub.as_deref(), client.as_deref())?;
             let mut rows = Vec::new();
             for token in tokens.into_iter().filter(|token| token.is_alive(cx.now)) {

@@ -14,6 +14,7 @@ use propusk_protocol::ErrorCode;
 /// Replaces the password of a person who has just proved the old one: everything they are signed in to ends, applications
 /// included, and this browser gets a session of its own. `user` is the person as read before the new hash was computed.
 pub fn change_password(cx: &mut Cx<'_>, user: &User, password_hash: String, browser: Browser) -> Result<(Session, Secret)> {
+    cx.store.take_turn()?;
     if !cx.store.guard_user(&user.sub, user.credential_version)? {
         return Err(Refusal::new(ErrorCode::AccessDenied, "The user name or the password is wrong", Cause::WrongPassword)
             .expected("the account as it was when the password was checked")

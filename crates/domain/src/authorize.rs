@@ -29,8 +29,12 @@ pub struct ProvenTarget {
 
 /// Proves client and redirect URI. Until this has succeeded a refusal is a page, never a redirect (RFC 6749 §4.1.2.1).
 pub fn prove_target(client: Option<&Client>, target: &Target) -> Result<ProvenTarget, Refusal> {
-    let client_id =
-        target.client_id.as_deref().ok_or_else(|| Refusal::invalid_request("client_id is missing", Cause::MalformedRequest).expected("client_id"))?;
+    let client_id = target.client_id.as_deref().ok_or_else(|| {
+        Refusal::invalid_request("client_id is missing", Cause::MalformedRequest)
+            .expected("client_id")
+            .received("no client_id")
+            .fix("let the application send client_id")
+    })?;
     let page = |refusal: Refusal| Refusal { code: ErrorCode::InvalidRequest, public: "The client is not known here", ..refusal };
     let client = client.ok_or_else(|| page(unknown_client_at(client_id, target.redirect_uri.as_deref())))?;
     if client.disabled {

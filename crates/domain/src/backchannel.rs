@@ -26,6 +26,24 @@ pub const AUDIT: &str = "backchannel_logout";
 
 /// Writes down, in the transaction that ends the session, who has to be told.
 pub fn session_ended(cx: &mut Cx<'_>, sub: &str, sid: &str) -> Result<(), Fault> {
+    let used_at = tell_clients(cx, sub, sid)?;
+    chat::session_ended(cx, sub, sid, &used_at)
+}
+
+/// The same for a session that nobody has ended: the chat, which knows people and no sessions, is left to the other sessions that are
+/// used there. A browser that was forgotten weeks ago must not throw its owner out of the one in hand.
+pub fn session_timed_out(cx: &mut Cx<'_>, sub: &str, sid: &str) -> Result<(), Fault> {
+    let mut used_at = tell_clients(cx, sub, sid)?;
+    for other in cx.store.list_open_sids(sub)? {
+        if other != sid && cx.store.list_session_clients(&other)?.contains(&cx.policy.chat_client) {
+            used_at.retain(|client_id| *client_id != cx.policy.chat_client);
+        }
+    }
+    chat::session_ended(cx, sub, sid, &used_at)
+}
+
+/// The clients at which the session was used; each that hears of logouts is told.
+fn tell_clients(cx: &mut Cx<'_>, sub: &str, sid: &str) -> Result<Vec<String>, Fault> {
     let used_at = cx.store.list_session_clients(sid)?;
     for client_id in &used_at {
         let is_told = cx.store.find_client(client_id)?.is_some_and(|client| hears_logouts(&client));
@@ -34,7 +52,7 @@ pub fn session_ended(cx: &mut Cx<'_>, sub: &str, sid: &str) -> Result<(), Fault>
             enqueue(cx, Topic::BackchannelLogout, &format!("{client_id} {sid}"), &format!("logout {client_id} {sub}"), &body)?;
         }
     }
-    chat::session_ended(cx, sub, sid, &used_at)
+    Ok(used_at)
 }
 
 /// Whether the client is told of logouts.

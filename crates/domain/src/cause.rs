@@ -72,7 +72,7 @@ causes! {
     PkceUnexpected = "pkce_unexpected": "A verifier came for a code that was asked without a challenge." / "Прислан code_verifier для кода, запрошенного без вызова.";
     RefreshUnknown = "refresh_unknown": "This is not a refresh token of this server." / "Это не refresh-токен этого сервера.";
     RefreshOfAnotherClient = "refresh_of_another_client": "The refresh token was issued to another client." / "Refresh-токен выдан другому клиенту.";
-    RefreshReused = "refresh_reused": "A refresh token that had been replaced came again after the retry window; its grant has been revoked." / "Заменённый refresh-токен пришёл снова после окна повтора; его грант отозван.";
+    RefreshReused = "refresh_reused": "A refresh token that had been replaced came again, after the retry window or after its successor had been used; its grant has been revoked." / "Заменённый refresh-токен пришёл снова — после окна повтора или после использования сменившего его токена; его грант отозван.";
     GrantRevoked = "grant_revoked": "The grant has been revoked: signed out, withdrawn, disabled or replaced." / "Грант отозван: выход, отзыв согласия, отключение или смена пароля.";
     GrantExpired = "grant_expired": "The grant has reached its longest lifetime." / "Грант достиг предельного срока.";
     TokenMissing = "token_missing": "The request carries no access token." / "В запросе нет токена доступа.";
@@ -90,6 +90,7 @@ causes! {
     TokenRevoked = "token_revoked": "The token or its grant has been revoked." / "Токен или его грант отозван.";
     TokenUserDisabled = "token_user_disabled": "The account behind the token is disabled or removed." / "Учётная запись отключена или удалена.";
     TokenOfAnotherClient = "token_of_another_client": "The token was issued to another client than the identity path names." / "Токен выдан не тому клиенту, который назван в пути.";
+    RevokeOfAnotherClient = "revoke_of_another_client": "A client asked to revoke a token that was issued to another client; the token still counts." / "Клиент попросил отозвать токен, выданный другому клиенту; токен продолжает действовать.";
     TokenWithoutOpenid = "token_without_openid": "The token's scope lacks openid, so it cannot be shown at userinfo." / "В области токена нет openid, поэтому userinfo его не принимает.";
     TokenWithoutScope = "token_without_scope": "The token is not a client's own, or lacks the scope that this API asks for." / "Токен выдан не самому клиенту, либо в нём нет области, которую требует этот API.";
     IntrospectNotAllowed = "introspect_not_allowed": "The client may not introspect tokens." / "Клиенту не разрешена интроспекция.";
@@ -103,6 +104,8 @@ causes! {
     LoginThrottled = "login_throttled": "Too many failed sign-ins; the next attempt has to wait." / "Слишком много неудачных входов; нужно подождать.";
     WeakPassword = "weak_password": "The new password is too short or too easy to guess." / "Новый пароль слишком короткий, либо его легко угадать.";
     PasswordLinkDead = "password_link_dead": "The link to set a password was damaged, used before or too old." / "Ссылка для нового пароля повреждена, уже использована или устарела.";
+    MailLinkDead = "mail_link_dead": "The link from a mail was damaged, used before, too old, or ended by a later change." / "Ссылка из письма повреждена, уже использована, устарела или отменена более поздним изменением.";
+    MailLinkForeign = "mail_link_foreign": "The link from a mail was opened in a browser in which somebody else is signed in." / "Ссылка из письма открыта в браузере, где вошёл другой человек.";
     HashQueueFull = "hash_queue_full": "More sign-ins wait than the machine can hash in time." / "Входов больше, чем машина успевает проверить.";
     LogoutHintInvalid = "logout_hint_invalid": "The id_token_hint is not an ID token of this server." / "id_token_hint не является ID-токеном этого сервера.";
     PostLogoutUriMismatch = "post_logout_uri_mismatch": "The post-logout redirect URI is not registered for the client." / "Адрес возврата после выхода не зарегистрирован у клиента.";
@@ -118,7 +121,11 @@ causes! {
     ChatNotConnected = "chat_not_connected": "Nobody has said where the chat is." / "Не указано, где находится чат.";
     ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
     ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
+    ChatFirstSignIn = "chat_first_sign_in": "The chat makes the account itself at the person's first sign-in by its button; one that was made for them would be refused there: \"Username already exists\"." / "Учётную запись создаёт сам чат, когда человек впервые входит по кнопке; созданную за него чат по кнопке не пустил бы: «Username already exists».";
     UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
+    StoreUnavailable = "store_unavailable": "The database or Redis did not answer in time, was locked or had no room." / "База данных или Redis не ответили вовремя, были заняты или на них нет места.";
+    ServerFault = "server_fault": "Something broke on the server itself; nothing of the request was kept." / "Сломалось что-то на самом сервере; от запроса ничего не осталось.";
+    ChangedSince = "changed_since": "What was to be changed has changed since the caller read it." / "То, что хотели изменить, изменилось с тех пор, как его прочли.";
     InUse = "in_use": "It is still in use." / "Это ещё используется.";
 }
 

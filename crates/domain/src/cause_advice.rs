@@ -76,6 +76,7 @@ advice! {
     TokenRevoked: "Sign in again." / "Войдите снова.";
     TokenUserDisabled: "propusk user enable NAME, then sign in again." / "propusk user enable NAME, затем войдите снова.";
     TokenOfAnotherClient: "Let the application sign people in with the client id of its identity path; a foreign token here is what an impersonator would send." / "Пусть приложение входит с тем client id, который стоит в его identity path; чужой токен здесь прислал бы самозванец.";
+    RevokeOfAnotherClient: "Let each client revoke its own tokens; an operator revokes anything: propusk session revoke SID." / "Пусть каждый клиент отзывает свои токены; оператор отзывает любые: propusk session revoke SID.";
     TokenWithoutOpenid: "Ask for the scope openid." / "Запрашивайте область openid.";
     TokenWithoutScope: "Give the client the scope that explain names (propusk client set ID --add-scope …) and take a token of its own by client_credentials." / "Дайте клиенту область, которую назовёт explain (propusk client set ID --add-scope …), и берите его собственный токен по client_credentials.";
     IntrospectNotAllowed: "propusk client set CLIENT_ID --introspect own (or any, for an API that checks everybody's)." / "propusk client set CLIENT_ID --introspect own (или any — для API, которое проверяет чужие).";
@@ -86,9 +87,11 @@ advice! {
     UnknownUser: "Look for the name: propusk user list; add the person: propusk user add NAME." / "Найдите имя: propusk user list; добавьте человека: propusk user add NAME.";
     WrongPassword: "Give a new one: propusk user set-password NAME --generate-password." / "Задайте новый: propusk user set-password NAME --generate-password.";
     UserDisabled: "propusk user enable NAME" / "propusk user enable NAME";
-    LoginThrottled: "Wait as long as the page says; behind a proxy set http.trusted_proxies, or everybody counts as one address." / "Подождите, сколько сказано на странице; за прокси задайте http.trusted_proxies, иначе все считаются одним адресом.";
+    LoginThrottled: "Wait as long as the page says; behind a proxy set http.trusted_proxies, or everybody counts as one address. Who was guessed at: propusk audit --kind sign_in_throttled." / "Подождите, сколько сказано на странице; за прокси задайте http.trusted_proxies, иначе все считаются одним адресом. Кого пытались угадать: propusk audit --kind sign_in_throttled.";
     WeakPassword: "Choose a longer password of several words; password.min_length and password.min_score say what is asked." / "Выберите пароль длиннее, из нескольких слов; требования задают password.min_length и password.min_score.";
     PasswordLinkDead: "Make another link: propusk user set-password NAME --link; with a mail server the person asks for one on the sign-in page." / "Сделайте новую ссылку: propusk user set-password NAME --link; если настроена почта, человек просит её сам на странице входа.";
+    MailLinkDead: "Ask for another link where this one was asked for: at /account, or at /register." / "Запросите новую ссылку там же, где и эту: на /account или на /register.";
+    MailLinkForeign: "Sign out, or open the link in another browser." / "Выйдите или откройте ссылку в другом браузере.";
     HashQueueFull: "Try again in a moment; if it lasts, give the machine more cores or lower password.memory_kib." / "Повторите чуть позже; если не проходит, добавьте ядер или уменьшите password.memory_kib.";
     LogoutHintInvalid: "Send the newest ID token of this server as id_token_hint, or none." / "Присылайте новейший ID-токен этого сервера как id_token_hint или не присылайте его.";
     PostLogoutUriMismatch: "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI" / "propusk client set CLIENT_ID --add-post-logout-redirect-uri URI";
@@ -101,9 +104,13 @@ advice! {
     UnknownRoleMap: "Name a role map that exists, or declare it in a file for propusk apply." / "Назовите существующую карту ролей или объявите её в файле для propusk apply.";
     UnknownSession: "propusk session list shows those that live." / "Действующие сеансы показывает propusk session list.";
     UnknownReference: "propusk explain without an argument lists those that are kept; retention.refusals says how long." / "propusk explain без аргумента показывает сохранённые; срок задаёт retention.refusals.";
+    StoreUnavailable: "Ask /readyz which part does not answer; start it again, give it room, or end whatever locks it." / "Спросите /readyz, какая часть не отвечает; перезапустите её, освободите место или завершите того, кто её блокирует.";
+    ServerFault: "Find the line of the log with this reference: it names the failure." / "Найдите в журнале строку с этой ссылкой: в ней названа ошибка.";
     InUse: "Take it away from whoever uses it first, as the message says." / "Сначала уберите его у тех, кто им пользуется, — сообщение называет их.";
     ChatNotConnected: "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, or the settings rocketchat.url, user_id and token_file." / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, либо настройки rocketchat.url, user_id и token_file.";
     ChatAccountForeign: "Let the person sign in to the chat once by the button, or give the account there the person's verified address." / "Пусть человек один раз войдёт в чат по кнопке, либо задайте той учётной записи подтверждённый адрес человека.";
     ChatChannelNotGiven: "Give the person a role whose groups have the channel, or take the channel out of rocketchat.channels." / "Дайте человеку роль, в группах которой есть канал, или уберите канал из rocketchat.channels.";
+    ChatFirstSignIn: "Nothing is wrong: the frame in the chat and /rocketchat/open lead the person to the button once, and from then on without it." / "Всё в порядке: рамка в чате и /rocketchat/open один раз ведут человека к кнопке, а дальше вход без неё.";
+    ChangedSince: "Read the person again, look at what is there now, and repeat the change with the new tag in If-Match." / "Прочитайте человека заново, посмотрите, что там теперь, и повторите изменение с новым тегом в If-Match.";
     UnknownOutboxRow: "propusk outbox list shows what waits." / "propusk outbox list показывает, что ждёт.";
 }

@@ -97,6 +97,34 @@ pub fn person_removed(cx: &mut Cx<'_>, user: &User) -> Result<(), Fault> {
     enqueue(cx, Topic::ChatPerson, &user.sub, &subject(&user.sub), &Person { removed: Some(removed) })
 }
 
+/// The body of the row of [`Topic::ChatEverybody`].
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Everybody {
+    /// Roles of the chat that earlier maps gave. Where the map of now says nothing of them, whoever has them loses them.
+    #[serde(default)]
+    pub formerly: BTreeSet<String>,
+}
+
+/// The one key of that topic: changes that come while one waits are looked after together.
+pub const EVERYBODY: &str = "everybody";
+
+/// The map `name` has changed, or was chosen by the chat's client in place of another; `before` is what was true until now.
+pub fn map_changed(cx: &mut Cx<'_>, name: &str, before: &RoleMap) -> Result<(), Fault> {
+    let is_of_chat = cx.store.find_client(&cx.policy.chat_client)?.is_some_and(|client| client.settings.role_map == name);
+    if !is_of_chat || !is_connected(cx)? {
+        return Ok(());
+    }
+    let waiting = cx.store.list_messages(Some(Topic::ChatEverybody), i64::MAX)?.into_iter().find(|row| row.key == EVERYBODY);
+    let mut body: Everybody = waiting.map(|row| row.read()).transpose()?.unwrap_or_default();
+    body.formerly.extend(managed(before, &cx.store.list_roles()?));
+    enqueue(cx, Topic::ChatEverybody, EVERYBODY, EVERYBODY, &body)
+}
+
+/// The roles of the chat that a map looks after: all that it gives anybody.
+fn managed(map: &RoleMap, site_roles: &[String]) -> BTreeSet<String> {
+    if map.identity { site_roles.iter().cloned().collect() } else { map.roles.values().flatten().cloned().collect() }
+}
+
 /// A session has ended that had been used at the clients `used_at`: what it opened in the chat ends, too.
 pub fn session_ended(cx: &mut Cx<'_>, sub: &str, sid: &str, used_at: &[String]) -> Result<(), Fault> {
     if !is_connected(cx)? {
@@ -161,6 +189,7 @@ pub struct Wanted {
 pub struct Map {
     roles: RoleMap,
     site_roles: Vec<String>,
+    formerly: BTreeSet<String>,
     channels: BTreeMap<String, Vec<String>>,
 }
 
@@ -168,14 +197,20 @@ impl Map {
     /// Reads the role map of the chat's client; without such a client nothing is looked after but who may come in.
     pub fn load(store: &mut dyn Store, client_id: &str, channels: &BTreeMap<String, Vec<String>>) -> Result<Self, Fault> {
         let roles = RegisteredClient::load(store, client_id)?.map(|client| client.role_map).unwrap_or_default();
-        Ok(Self { roles, site_roles: store.list_roles()?, channels: channels.clone() })
+        Ok(Self { roles, site_roles: store.list_roles()?, formerly: BTreeSet::new(), channels: channels.clone() })
+    }
+
+    /// The same, looking after the roles that earlier maps gave, too.
+    #[must_use]
+    pub fn after(self, earlier: &Everybody) -> Self {
+        Self { formerly: earlier.formerly.clone(), ..self }
     }
 
     /// What the account of `user` has to be like.
     pub fn wanted(&self, user: &User) -> Wanted {
         let mapped = self.roles.claims_of(&user.role);
-        let managed_roles =
-            if self.roles.identity { self.site_roles.iter().cloned().collect() } else { self.roles.roles.values().flatten().cloned().collect() };
+        let mut managed_roles = managed(&self.roles, &self.site_roles);
+        managed_roles.extend(self.formerly.iter().cloned());
         Wanted {
             sub: user.sub.clone(),
             username: user.username.clone(),
@@ -196,10 +231,11 @@ impl Map {
         self.channels.iter().filter(|(group, _)| given(group)).flat_map(|(_, channels)| channels.iter().cloned()).collect()
     }
 
-    /// Whether a person may be sent into the channel: it is not looked after, or the person's groups give it.
+    /// Whether a person may be sent into the channel: it is not looked after, or the person's groups give it. Another case is no other
+    /// channel.
     pub fn gives(&self, user: &User, channel: &str) -> bool {
-        let is_managed = self.channels.values().flatten().any(|managed| managed == channel);
-        !is_managed || self.channels_of(user).contains(channel)
+        let same = |name: &String| name.to_lowercase() == channel.to_lowercase();
+        !self.channels.values().flatten().any(same) || self.channels_of(user).iter().any(same)
     }
 }
 

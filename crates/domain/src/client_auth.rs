@@ -8,6 +8,9 @@ use propusk_crypto::looks_like_hash;
 use propusk_protocol::redirect_uri::check_registration;
 use propusk_protocol::{ClientAuthError, ClientCredentials, ErrorCode};
 
+/// What mends an unknown client whose identifier is like no other; the command stands behind it.
+pub(crate) const CORRECT_OR_REGISTER: &str = "correct the client id in the application's settings, or register it:";
+
 /// The one sentence for every failure: who cannot authenticate learns nothing else (RFC 6749 §5.2).
 const FAILED: &str = "Client authentication failed";
 
@@ -63,26 +66,22 @@ pub fn unreadable(error: ClientAuthError) -> Refusal {
     let mut refusal = Refusal::from(error.error);
     refusal.detail.cause = cause;
     refusal.basic_challenge = basic_challenge;
+    if cause != Cause::MalformedRequest {
+        refusal.detail.fix.clear();
+    }
     match cause {
-        Cause::MissingScheme => refusal
-            .expected("Authorization: Basic <base64>")
-            .received("the base64 alone")
-            .fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it"),
+        Cause::MissingScheme => refusal.expected("Authorization: Basic <base64>").fix("set Token Sent Via = Payload in Rocket.Chat, or upgrade it"),
         Cause::MalformedBasic => refusal
             .expected("Authorization: Basic <base64 of client_id:client_secret>")
-            .received("a header that is not that")
             .fix("set the application to client_secret_post, or correct how it builds the header"),
         Cause::TwoAuthMethods => refusal
-            .expected("one of client_secret_basic and client_secret_post")
-            .received("both at once")
+            .expected("one of client_secret_basic and client_secret_post, with one client_id")
             .fix("set one authentication method in the application's settings"),
         Cause::WrongAuthMethod => refusal
             .expected("client_secret_basic, client_secret_post or none")
-            .received("another method")
             .fix("set client_secret_basic or client_secret_post in the application's settings"),
         Cause::SecretMissing => refusal
             .expected("client_id, and client_secret where the client has one")
-            .received("no credentials")
             .fix("put client id and client secret into the application's settings"),
         _ => refusal,
     }
@@ -99,7 +98,7 @@ pub fn unknown_client_at(client_id: &str, redirect_uri: Option<&str>) -> Refusal
         .client(client_id)
         .expected("a registered client_id")
         .received(client_id)
-        .fix("correct the client id in the application's settings, or register it:");
+        .fix(CORRECT_OR_REGISTER);
     if !is_valid_client_id(client_id) {
         return refusal.fix("no client can have this identifier");
     }

@@ -42,6 +42,19 @@ pub struct Refusal {
     pub basic_challenge: bool,
     /// The grant concerned, as far as it is known; for the trace of the sign-in.
     pub grant_id: Option<String>,
+    /// What the operator hears of at once, besides the refusal itself.
+    pub alarm: Option<Box<Alarm>>,
+}
+
+/// Guessing has reached a limit for the first time within its window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// The setting whose limit was reached: `login.account`.
+    pub limit: &'static str,
+    /// The client's address.
+    pub address: String,
+    /// Whose account was tried then; `None` when nobody has the name.
+    pub sub: Option<String>,
 }
 
 /// What was expected, what came, and how to mend it.
@@ -65,7 +78,7 @@ impl Refusal {
     /// A refusal with its code, its public sentence and its cause; the rest is added by the builder methods.
     pub fn new(code: ErrorCode, public: &'static str, cause: Cause) -> Self {
         let detail = Detail { cause, client_id: None, expected: None, received: None, nearest: None, fix: Vec::new() };
-        Self { code, public, detail, retry_after: None, basic_challenge: false, grant_id: None }
+        Self { code, public, detail, retry_after: None, basic_challenge: false, grant_id: None, alarm: None }
     }
 
     /// `invalid_request` (RFC 6749 §4.1.2.1, §5.2).
@@ -128,18 +141,6 @@ impl Refusal {
     }
 }
 
-impl From<ProtocolError> for Refusal {
-    fn from(error: ProtocolError) -> Self {
-        let mut refusal = Self::new(error.code, error.description, Cause::MalformedRequest);
-        refusal = match error.parameter {
-            Some(parameter) => refusal.expected(format!("a valid parameter {}", printable(&parameter))),
-            None => refusal.expected("a well-formed request"),
-        };
-        // Values may be secrets, so only those come along that the parser knows to be none.
-        refusal.received(error.received.as_deref().unwrap_or("a missing, repeated or malformed one")).fix(error.description)
-    }
-}
-
 /// The longest piece of outside text that a log line or an explanation shows, in characters.
 pub(crate) const SHOWN: usize = 200;
 
@@ -194,6 +195,20 @@ impl Fault {
     /// A failure that passes: a full pool, a locked database, a store that does not answer.
     pub fn passing(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self { passing: true, source: source.into() }
+    }
+}
+
+impl Fault {
+    /// What an operator is told of it, as of a refusal.
+    pub fn detail(&self) -> Detail {
+        let refuse = |cause, expected: &str| Refusal::new(ErrorCode::ServerError, "", cause).expected(expected).received(self.to_string());
+        let refusal = if self.passing {
+            refuse(Cause::StoreUnavailable, "a database, and a Redis where one is set, that answers in time")
+                .fix("ask /readyz which part does not answer; start it again, give it room, or end whatever locks it")
+        } else {
+            refuse(Cause::ServerFault, "no failure").fix("find the line of the log with this reference: it names the failure")
+        };
+        refusal.detail
     }
 }
 

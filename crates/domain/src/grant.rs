@@ -82,6 +82,8 @@ pub enum Revocation {
     ByClient,
     /// The session ended.
     Logout,
+    /// The session was unused for too long, or too old.
+    TimedOut,
     /// The account was disabled or removed.
     UserDisabled,
     /// A password was set.
@@ -100,6 +102,7 @@ impl Revocation {
             Self::RefreshReused => "refresh_reused",
             Self::ByClient => "by_client",
             Self::Logout => "logout",
+            Self::TimedOut => "timed_out",
             Self::UserDisabled => "user_disabled",
             Self::PasswordSet => "password_set",
             Self::ClientDisabled => "client_disabled",

@@ -36,6 +36,7 @@ impl ServerKeys {
 
 /// Makes the keys that are missing: one a purpose, used at once.
 pub fn create_missing(store: &mut dyn crate::store::Store, master: &MasterKey, rng: &dyn Random, now: UnixTime) -> Result<bool> {
+    store.take_turn()?;
     let existing = store.list_keys()?;
     let mut made = false;
     for purpose in purposes() {
@@ -72,13 +73,19 @@ pub fn unseal(rows: &[KeyRow], master: &MasterKey) -> Result<ServerKeys, Fault> 
 }
 
 /// Rotates the keys of one purpose: a new one is published at once and used after `policy.key_announcement` (or now,
-/// with `at_once`); those before it stay published as long as anything they made can live (`longest`, seconds).
+/// with `at_once`); those before it stay published as long as anything they made can live (`longest`, seconds). One that was announced
+/// for later than the new one begins has made nothing and goes, so that it never takes over from it.
 pub fn rotate(cx: &mut Cx<'_>, purpose: KeyPurpose, master: &MasterKey, at_once: bool, longest: i64) -> Result<KeyRow> {
+    cx.store.take_turn()?;
     let symmetric = !matches!(purpose, KeyPurpose::Sign(_));
     let active_from = if at_once || symmetric { cx.now } else { cx.now.plus(cx.policy.key_announcement) };
     let row = make(purpose, master, cx.rng, cx.now, active_from)?;
     for old in cx.store.list_keys()?.into_iter().filter(|old| old.purpose == purpose && old.published_until.is_none()) {
-        cx.store.update_key(&old.kid, old.active_from, Some(active_from.plus(longest)))?;
+        if old.active_from > active_from {
+            remove(cx, &old)?;
+        } else {
+            cx.store.update_key(&old.kid, old.active_from, Some(active_from.plus(longest)))?;
+        }
     }
     cx.store.insert_key(&row)?;
     cx.audit(Audit::of("key_rotated").detail(format!("{} {}", purpose.as_str(), row.kid)))?;
@@ -89,10 +96,15 @@ pub fn rotate(cx: &mut Cx<'_>, purpose: KeyPurpose, master: &MasterKey, at_once:
 pub fn remove_ended(cx: &mut Cx<'_>) -> Result<usize> {
     let mut removed = 0;
     for key in cx.store.list_keys()? {
-        if key.published_until.is_some_and(|end| end <= cx.now) && cx.store.delete_key(&key.kid)? {
-            cx.audit(Audit::of("key_removed").detail(format!("{} {}", key.purpose.as_str(), key.kid)))?;
-            removed += 1;
-        }
+        removed += usize::from(key.published_until.is_some_and(|end| end <= cx.now) && remove(cx, &key)?);
+    }
+    Ok(removed)
+}
+
+fn remove(cx: &mut Cx<'_>, key: &KeyRow) -> Result<bool> {
+    let removed = cx.store.delete_key(&key.kid)?;
+    if removed {
+        cx.audit(Audit::of("key_removed").detail(format!("{} {}", key.purpose.as_str(), key.kid)))?;
     }
     Ok(removed)
 }

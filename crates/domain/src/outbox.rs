@@ -20,6 +20,8 @@ pub enum Topic {
     BackchannelLogout,
     /// The chat's account of a person has to agree with the person.
     ChatPerson,
+    /// Everybody's account in the chat has to be compared: the map from roles to the chat's has changed.
+    ChatEverybody,
     /// The chat's sessions of a person have to end.
     ChatLogout,
     /// One login token of the chat has to end.
@@ -30,9 +32,9 @@ pub enum Topic {
 
 impl Topic {
     /// Every topic.
-    pub const ALL: [Self; 5] = [Self::BackchannelLogout, Self::ChatPerson, Self::ChatLogout, Self::ChatToken, Self::Mail];
+    pub const ALL: [Self; 6] = [Self::BackchannelLogout, Self::ChatPerson, Self::ChatEverybody, Self::ChatLogout, Self::ChatToken, Self::Mail];
 
-    /// The topics of the chat.
+    /// The topics of one account of the chat.
     pub const CHAT: [Self; 3] = [Self::ChatPerson, Self::ChatLogout, Self::ChatToken];
 
     /// The stable name.
@@ -40,6 +42,7 @@ impl Topic {
         match self {
             Self::BackchannelLogout => "backchannel_logout",
             Self::ChatPerson => "chat_person",
+            Self::ChatEverybody => "chat_everybody",
             Self::ChatLogout => "chat_logout",
             Self::ChatToken => "chat_token",
             Self::Mail => "mail",

@@ -82,6 +82,7 @@ pub fn open(store: &mut dyn Store, token: &str, keys: &ServerKeys, now: UnixTime
 
 /// Sets the password, hashed before the transaction, and signs the person out everywhere. Of several at once one does it.
 pub fn set_password(cx: &mut Cx<'_>, link: &PasswordLink, password_hash: String) -> Result<User> {
+    cx.store.take_turn()?;
     // Holds the row until the commit: whoever comes second finds another version.
     if !cx.store.guard_user(&link.sub, link.version)? {
         return Err(dead("one that was used, or that another password or a disabling has ended").into());

@@ -8,6 +8,7 @@ use crate::context::{Audit, Cx};
 use crate::error::{Fault, Refusal, Result};
 use crate::ids;
 use crate::policy::DAY;
+use crate::service::TOKENS_SCOPE;
 use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::User;
@@ -93,14 +94,22 @@ fn checksum(body: &str) -> String {
 
 /// Makes a token for `days` days; the secret is shown once. Refuses a scope beyond what the owner may have.
 pub fn create(cx: &mut Cx<'_>, owner: Owner<'_>, name: &str, scope: &Scope, days: i64) -> Result<(PersonalToken, Secret)> {
-    check(owner, name, scope, days)?;
+    create_for(cx, owner, name, scope, days.saturating_mul(DAY))
+}
+
+/// The same for `seconds`.
+pub fn create_for(cx: &mut Cx<'_>, owner: Owner<'_>, name: &str, scope: &Scope, seconds: i64) -> Result<(PersonalToken, Secret)> {
+    check_name(name)?;
+    check_lifetime(seconds)?;
+    check_scope(owner, scope)?;
+    hold_owner(cx, owner)?;
     let (sub, client_id) = match owner {
         Owner::User(user) => (Some(user.sub.clone()), None),
         Owner::Client(client) => (None, Some(client.client_id.clone())),
     };
     let present = cx.store.list_personal_tokens(sub.as_deref(), client_id.as_deref())?;
     if present.iter().filter(|token| token.is_alive(cx.now)).count() >= MAX_TOKENS {
-        let refusal = Refusal::invalid_request("There are too many tokens already", Cause::InvalidSetting);
+        let refusal = Refusal::new(ErrorCode::Conflict, "There are too many tokens already", Cause::InvalidSetting);
         return Err(refusal.expected(format!("at most {MAX_TOKENS} living tokens")).fix("propusk token revoke ID").into());
     }
     let body = Secret::generate(cx.rng, PREFIX);
@@ -113,7 +122,7 @@ pub fn create(cx: &mut Cx<'_>, owner: Owner<'_>, name: &str, scope: &Scope, days
         name: name.to_owned(),
         scope: scope.clone(),
         created_at: cx.now,
-        expires_at: cx.now.plus(days * DAY),
+        expires_at: cx.now.plus(seconds),
         revoked_at: None,
         last_used_at: None,
     };
@@ -122,29 +131,74 @@ pub fn create(cx: &mut Cx<'_>, owner: Owner<'_>, name: &str, scope: &Scope, days
     Ok((token, secret))
 }
 
-fn check(owner: Owner<'_>, name: &str, scope: &Scope, days: i64) -> Result<(), Refusal> {
-    let refuse =
-        |public, expected: String, received: &str| Refusal::invalid_request(public, Cause::InvalidSetting).expected(expected).received(received);
+/// Refuses a name that nobody could read in a list.
+pub fn check_name(name: &str) -> Result<(), Refusal> {
     if name.is_empty() || name.trim() != name || name.chars().count() > MAX_NAME || name.chars().any(char::is_control) {
-        return Err(refuse("The name of the token cannot look like this", format!("1 to {MAX_NAME} printable characters"), name));
+        let refusal = Refusal::invalid_request("The name of the token cannot look like this", Cause::InvalidSetting);
+        return Err(refusal.expected(format!("1 to {MAX_NAME} printable characters")).received(name));
     }
-    if !(1..=MAX_DAYS).contains(&days) {
-        return Err(refuse("The token cannot live for so long", format!("1 to {MAX_DAYS} days"), &days.to_string()));
+    Ok(())
+}
+
+/// Refuses a life that has ended before it began, or that nobody would remember.
+pub fn check_lifetime(seconds: i64) -> Result<(), Refusal> {
+    if !(1..=MAX_DAYS * DAY).contains(&seconds) {
+        let refusal = Refusal::invalid_request("The token cannot live for so long", Cause::InvalidSetting);
+        return Err(refusal.expected(format!("at most {MAX_DAYS} days")).received(format!("{seconds} seconds")));
     }
+    Ok(())
+}
+
+/// Somebody disabled gets no token that would live with the account again. Holds the person's row until the commit: a disabling in the
+/// same moment revokes the new token, too, or refuses it here.
+fn hold_owner(cx: &mut Cx<'_>, owner: Owner<'_>) -> Result<()> {
+    let refuse =
+        |public, cause, fix: String| Refusal::new(ErrorCode::Conflict, public, cause).expected("an enabled one").received("a disabled one").fix(fix);
+    match owner {
+        Owner::User(user) => {
+            let version = cx.store.find_user(&user.sub)?.map(|user| user.credential_version);
+            let held = version.map(|version| cx.store.guard_user(&user.sub, version)).transpose()?;
+            if held != Some(true) {
+                return Err(refuse("The person is disabled", Cause::UserDisabled, format!("propusk user enable {}", user.username)).into());
+            }
+        }
+        Owner::Client(client) if client.disabled => {
+            let fix = format!("propusk client set {} --enable", client.client_id);
+            return Err(refuse("The client is disabled", Cause::DisabledClient, fix).client(&client.client_id).into());
+        }
+        Owner::Client(_) => {}
+    }
+    Ok(())
+}
+
+fn check_scope(owner: Owner<'_>, scope: &Scope) -> Result<(), Refusal> {
     let allowed: Scope = match owner {
         Owner::User(_) => PERSON_SCOPES.iter().map(|scope| (*scope).to_owned()).collect(),
-        Owner::Client(client) => client.settings.scopes.clone(),
+        // No personal token makes others, so that scope would promise what is refused.
+        Owner::Client(client) => client.settings.scopes.iter().filter(|scope| *scope != TOKENS_SCOPE).map(str::to_owned).collect(),
     };
-    if scope.is_empty() || !scope.is_subset_of(&allowed) {
+    may_have(&allowed, scope)
+}
+
+/// Refuses what lies beyond `allowed`.
+pub fn may_have(allowed: &Scope, scope: &Scope) -> Result<(), Refusal> {
+    if scope.is_empty() || !scope.is_subset_of(allowed) {
         let refusal = Refusal::new(ErrorCode::InvalidScope, "The token may not have this scope", Cause::ScopeNotAllowed);
         return Err(refusal.expected(format!("some of: {allowed}")).received(scope.to_string()).fix("leave out what is too much"));
     }
     Ok(())
 }
 
+/// The living token of this identifier, provided that the client may look after it: its own, and those of people.
+pub fn find_managed(store: &mut dyn Store, id: &str, client_id: &str, now: UnixTime) -> Result<Option<PersonalToken>, Fault> {
+    let found = store.find_personal_token_by_id(id)?.filter(|token| token.is_alive(now));
+    Ok(found.filter(|token| token.sub.is_some() || token.client_id.as_deref() == Some(client_id)))
+}
+
 /// Revokes a token; false when there is no such living token. With `sub` only one of that person.
 pub fn revoke(cx: &mut Cx<'_>, id: &str, sub: Option<&str>) -> Result<bool> {
-    let found = cx.store.find_personal_token_by_id(id)?.filter(|token| sub.is_none() || token.sub.as_deref() == sub);
+    let found = cx.store.find_personal_token_by_id(id)?.filter(|token| token.is_alive(cx.now));
+    let found = found.filter(|token| sub.is_none() || token.sub.as_deref() == sub);
     let Some(token) = found else { return Ok(false) };
     if !cx.store.revoke_personal_token(id, cx.now)? {
         return Ok(false);

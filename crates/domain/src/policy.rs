@@ -25,6 +25,8 @@ pub struct Policy {
     pub secret_overlap: i64,
     /// How long a link to set a password works.
     pub password_link_lifetime: i64,
+    /// How long a link in a mail works: what lies in a mailbox is not to be found there later.
+    pub mailed_link_lifetime: i64,
     /// The client by which the chat signs people in.
     pub chat_client: String,
     /// Whether the settings name a chat to look after.
@@ -45,6 +47,7 @@ impl Default for Policy {
             key_announcement: DAY,
             secret_overlap: 3600,
             password_link_lifetime: DAY,
+            mailed_link_lifetime: 3600,
             chat_client: "rocketchat".to_owned(),
             chat_configured: false,
         }

@@ -70,7 +70,7 @@ pub struct KeyRow {
 /// An entry of the audit trail, written in the transaction of the change.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AuditEvent {
-    /// Identifier, sortable by time.
+    /// Identifier. Empty in an event that is to be added: the store gives one that sorts in the order in which events were added.
     pub id: String,
     /// When.
     pub at: UnixTime,

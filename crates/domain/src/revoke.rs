@@ -66,7 +66,7 @@ fn revoke_grant(cx: &mut Cx<'_>, client_id: &str, grant: &str, sub: Option<&str>
 }
 
 fn foreign(client_id: &str, owner: &str) -> Refusal {
-    Refusal::invalid_grant("The token was issued to another client", Cause::TokenOfAnotherClient)
+    Refusal::invalid_grant("The token was issued to another client", Cause::RevokeOfAnotherClient)
         .client(client_id)
         .expected(format!("the client that the token was issued to: {owner}"))
         .received(client_id)

@@ -8,6 +8,9 @@ use propusk_protocol::{AccessTokenClaims, ErrorCode, Scope};
 /// The scope of `/api/v1/users`: whoever has it may make anybody anything, the owner included.
 pub const USERS_SCOPE: &str = "propusk:users";
 
+/// The scope of `/api/v1/tokens`: whoever has it may make and end the personal tokens of anybody, within what a person's token may hold.
+pub const TOKENS_SCOPE: &str = "propusk:tokens";
+
 /// Refuses a person's token (it could have been asked for in a browser) and one without the scope. `allowed` are the
 /// scopes that the client may have *now*: what was taken from it is taken from its living tokens, too.
 pub fn allow(claims: &AccessTokenClaims, allowed: Option<&Scope>, scope: &str) -> Result<(), Refusal> {
@@ -42,4 +45,16 @@ pub fn allow_personal<'a>(standing: &'a Standing, scope: &str) -> Result<&'a str
             })
             .fix(format!("propusk token create --client CLIENT --name NAME --scope {scope}"))),
     }
+}
+
+/// Refuses a personal token, whosever it is, where only a fresh access token counts: one that leaked must not make others that outlive
+/// its revocation.
+pub fn refuse_personal(standing: &Standing, scope: &str) -> Refusal {
+    let refusal = Refusal::new(ErrorCode::InsufficientScope, "A personal token does not open this API", Cause::TokenWithoutScope);
+    let refusal = refusal.expected(format!("an access token by the grant client_credentials with the scope {scope}"));
+    let refusal = match &standing.client {
+        Some(client) => refusal.client(&client.client_id),
+        None => refusal,
+    };
+    refusal.received("a personal token").fix("ask for a token by the grant client_credentials")
 }

@@ -102,6 +102,30 @@ pub fn end(cx: &mut Cx<'_>, session: &Session, why: Revocation) -> Result<bool> 
     Ok(true)
 }
 
+/// Seconds by which the use of a session may be written down late: it is noted in memory and written once a minute.
+const SEEN_LATE: i64 = 120;
+
+/// Ends at most `limit` sessions that are over by idleness or age, as if each had been signed out; how many. Of several processes one
+/// ends each, and a session that is used in the same moment stays.
+pub fn end_timed_out(cx: &mut Cx<'_>, limit: i64) -> Result<usize> {
+    let idle_since = cx.now.plus(-cx.policy.session_idle - SEEN_LATE);
+    let mut ended = 0;
+    for session in cx.store.list_timed_out_sessions(cx.now, idle_since, limit)? {
+        // Two sessions of a person end one after the other, or each would take the other for one that is in use.
+        if let Some(user) = cx.store.find_user(&session.sub)? {
+            cx.store.guard_user(&user.sub, user.credential_version)?;
+        }
+        if !cx.store.end_timed_out_session(&session.sid, cx.now, idle_since)? {
+            continue;
+        }
+        cx.store.revoke_grants(GrantsOf::Session(&session.sid), cx.now)?;
+        backchannel::session_timed_out(cx, &session.sub, &session.sid)?;
+        cx.audit(Audit::of("session_ended").sub(&session.sub).detail(format!("{}: {}", session.sid, Revocation::TimedOut.as_str())))?;
+        ended += 1;
+    }
+    Ok(ended)
+}
+
 /// Signs a person out everywhere: all sessions end, all grants and personal tokens are revoked; how many sessions.
 pub fn end_all(cx: &mut Cx<'_>, sub: &str, why: Revocation) -> Result<usize> {
     for sid in cx.store.list_open_sids(sub)? {

@@ -103,6 +103,10 @@ pub trait Sessions {
     fn renew_session(&mut self, sid: &str, cookie_digest: &str, auth_time: UnixTime) -> Stored<bool>;
     /// Ends it; false when it had ended.
     fn revoke_session(&mut self, sid: &str, at: UnixTime) -> Stored<bool>;
+    /// Those that nobody has ended and that are over, by age or unused since `idle_since`; in the order of people.
+    fn list_timed_out_sessions(&mut self, now: UnixTime, idle_since: UnixTime, limit: i64) -> Stored<Vec<Session>>;
+    /// Ends it while it is over in that way; false when it is used again, or had ended.
+    fn end_timed_out_session(&mut self, sid: &str, now: UnixTime, idle_since: UnixTime) -> Stored<bool>;
     /// Ends all sessions of a person; how many.
     fn revoke_sessions_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize>;
 }
@@ -257,13 +261,21 @@ pub trait Upkeep {
     fn table_sizes(&mut self) -> Stored<Vec<(&'static str, i64)>>;
 }
 
+/// Who administers.
+pub trait Turns {
+    /// Waits until no other transaction administers, and keeps others waiting until this one ends. What is read afterwards is what
+    /// all earlier ones have left, so that a change that begins with a look at the whole row loses nobody else's. SQLite has one writer
+    /// anyway.
+    fn take_turn(&mut self) -> Stored<()>;
+}
+
 /// Everything.
 pub trait Store:
-    Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
+    Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens
 {
 }
 
-impl<T: Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens> Store
-    for T
+impl<T: Turns + Users + Clients + Sessions + Grants + Consents + Roles + Keys + Records + Traces + Upkeep + Outbox + Chat + Imports + PersonalTokens>
+    Store for T
 {
 }

@@ -7,7 +7,7 @@
 
 use crate::cause::Cause;
 use crate::ephemeral::Ephemeral;
-use crate::error::{Fault, Refusal, Result};
+use crate::error::{Alarm, Fault, Refusal, Result};
 use crate::time::UnixTime;
 use propusk_crypto::digest;
 use propusk_protocol::ErrorCode;
@@ -141,7 +141,7 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
         }
         // No guess was made: it must not lengthen the pause that `Retry-After` promises.
         count(&[(both_now, -1), (everywhere_now, -1), (from_now, -i64::from(is_new))])?;
-        return Err(Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
+        let refusal = Refusal::new(ErrorCode::TooManyRequests, "Too many failed sign-ins, try again later", Cause::LoginThrottled)
             .expected(format!(
                 "at most {} attempts on an account from one address, {} from everywhere, {} accounts from one address in two minutes",
                 thresholds.account_at_address, thresholds.account, thresholds.address
@@ -152,8 +152,9 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
             ))
             .retry_after(pause)
             .fix(format!("wait {pause} s; two minutes after the guessing stops all is forgotten"))
-            .fix("raise login.account_at_address, login.account or login.address when many people share one address")
-            .into());
+            .fix("raise login.account_at_address, login.account or login.address when many people share one address");
+        let alarm = alarm(store, &counters, &passages, address, now)?;
+        return Err(Refusal { alarm, ..refusal }.into());
     }
     let to_forget = vec![
         (both_now, here_now),
@@ -164,6 +165,16 @@ pub fn admit(store: &dyn Ephemeral, name_key: &str, address: &str, thresholds: T
     ];
     let gates = counters.iter().zip(passages).filter(|(_, passage)| *passage == Passage::Closed).map(|(counter, _)| counter.gate()).collect();
     Ok(Attempt { counted: to_forget, gates, at: now })
+}
+
+/// The operator is told once a window and limit, of the widest limit that was reached: neither a flood of guesses nor one of invented names
+/// or addresses fills the audit trail.
+fn alarm(store: &dyn Ephemeral, counters: &[Counter; 3], passages: &[Passage], address: &str, now: UnixTime) -> Result<Option<Box<Alarm>>, Fault> {
+    let limits = ["login.account_at_address", "login.account", "login.address"];
+    let reached = counters.iter().zip(limits).zip(passages).rev().find(|(_, passage)| matches!(passage, Passage::Wait(_)));
+    let Some(((counter, limit), _)) = reached else { return Ok(None) };
+    let first = store.put_new(&format!("{}:told", counter.key), b"1", 2 * WINDOW, now)?;
+    Ok(first.then(|| Box::new(Alarm { limit, address: address.to_owned(), sub: None })))
 }
 
 /// The password was right: the failures in a row end here, and the attempt is not held against the address.

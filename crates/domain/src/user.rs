@@ -2,6 +2,7 @@
 
 use crate::time::UnixTime;
 use caseless::Caseless;
+use propusk_crypto::digest;
 use propusk_protocol::StandardClaims;
 use serde::{Deserialize, Serialize};
 use unicode_normalization::UnicodeNormalization;
@@ -36,6 +37,14 @@ impl User {
     /// Whether the person may sign in and be spoken for.
     pub fn is_active(&self) -> bool {
         self.state == UserState::Active
+    }
+
+    /// Names this state of the person, 22 characters of base64url: another one after any change of what the users API shows, and of
+    /// the password (a strong entity tag without its quotes, RFC 9110 §8.8.3).
+    pub fn version(&self) -> String {
+        // The hash itself stays out: it is renewed at a sign-in without anything having changed.
+        let facts = serde_json::to_string(&(self, self.password_hash.is_some())).unwrap_or_default();
+        digest(&facts).chars().take(22).collect()
     }
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{ErrorCode, ProtocolError, is_description};
+use crate::error::{ErrorCode, Problem, ProtocolError, is_description};
 use crate::form::Params;
 use crate::pkce::CodeChallenge;
 use crate::scope::Scope;
@@ -95,12 +95,14 @@ impl Prompt {
                     prompt.login = true;
                 }
                 _ => {
-                    return Err(bad("prompt", value, "The prompt has a value that is not supported."));
+                    return Err(
+                        bad("prompt", value, "The prompt has a value that is not supported.").expected("none, login, consent or select_account")
+                    );
                 }
             }
         }
         if prompt.none && (prompt.login || prompt.consent) {
-            return Err(bad("prompt", value, "The prompt none cannot stand beside another value."));
+            return Err(bad("prompt", value, "The prompt none cannot stand beside another value.").expected("none alone, or values without it"));
         }
         Ok(prompt)
     }
@@ -273,7 +275,7 @@ fn refuse_request_objects(params: &Params) -> Result<(), ProtocolError> {
         ("registration", ErrorCode::RegistrationNotSupported, "The registration parameter is not supported."),
     ];
     match table.into_iter().find(|(name, ..)| params.get(name).is_some()) {
-        Some((name, code, sentence)) => Err(ProtocolError::new(code, sentence).parameter(name)),
+        Some((name, code, sentence)) => Err(ProtocolError::new(code, sentence).problem(Problem::Unsupported).parameter(name)),
         None => Ok(()),
     }
 }
@@ -283,17 +285,17 @@ fn check_response_type(response_type: &str) -> Result<(), ProtocolError> {
         return Ok(());
     }
     let refusal = ProtocolError::unsupported_response_type("The response_type must be code.");
-    Err(refusal.parameter("response_type").received(response_type))
+    Err(refusal.parameter("response_type").received(response_type).expected("code"))
 }
 
 fn parse_response_mode(mode: &str) -> Result<ResponseMode, ProtocolError> {
-    ResponseMode::find(mode).ok_or_else(|| bad("response_mode", mode, "The response_mode must be query or form_post."))
+    ResponseMode::find(mode).ok_or_else(|| bad("response_mode", mode, "The response_mode must be query or form_post.").expected("query or form_post"))
 }
 
 fn parse_max_age(value: &str) -> Result<u64, ProtocolError> {
     let digits = value.bytes().all(|byte| byte.is_ascii_digit());
     let seconds = value.parse().ok().filter(|_| digits);
-    seconds.ok_or_else(|| bad("max_age", value, "The max_age must be a number of seconds, zero or more."))
+    seconds.ok_or_else(|| bad("max_age", value, "The max_age must be a number of seconds, zero or more.").expected("a number of seconds"))
 }
 
 fn bad(name: &'static str, value: &str, sentence: &'static str) -> ProtocolError {

@@ -7,7 +7,7 @@ use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 
-use crate::error::ProtocolError;
+use crate::error::{Problem, ProtocolError};
 use crate::form::{Params, unescape};
 use crate::limits;
 
@@ -48,13 +48,17 @@ impl ClientCredentials {
     /// Two methods at once are `invalid_request` (RFC 6749 §2.3); a header that cannot be read and no credentials at
     /// all are `invalid_client`. A body may repeat the `client_id` of the header, but not contradict it.
     pub fn parse(authorization: Option<&[u8]>, params: &Params) -> Result<Self, ClientAuthError> {
-        match authorization {
+        let parsed = match authorization {
             Some(header) => Self::parse_header(header, params).map_err(|mut error| {
                 error.used_basic = true;
                 error
             }),
             None => Self::parse_body(params),
-        }
+        };
+        parsed.map_err(|mut error| {
+            error.error = error.error.client(params.get("client_id"));
+            error
+        })
     }
 
     /// The identifier (of Basic, the decoded one).
@@ -76,18 +80,15 @@ impl ClientCredentials {
     fn parse_header(header: &[u8], params: &Params) -> Result<Self, ClientAuthError> {
         let credentials = Self::parse_basic(header)?;
         if params.get("client_secret").is_some() || params.get("client_assertion").is_some() {
-            return Err(ClientAuthError::request(
-                "two_methods",
-                "The client authenticated in the Authorization header and in the body; use one.",
-                "client_secret",
-            ));
+            let in_body = if params.get("client_secret").is_some() { "client_secret" } else { "client_assertion" };
+            let sentence = "The client authenticated in the Authorization header and in the body; use one.";
+            let error = ClientAuthError::request("two_methods", sentence, "client_secret");
+            return Err(error.received(format!("Authorization: Basic, and {in_body} in the body")).naming(credentials.client_id()));
         }
-        if params.get("client_id").is_some_and(|in_body| !credentials.has_client_id(in_body)) {
-            return Err(ClientAuthError::request(
-                "client_id_mismatch",
-                "The client_id in the body is not that of the Authorization header.",
-                "client_id",
-            ));
+        if let Some(in_body) = params.get("client_id").filter(|in_body| !credentials.has_client_id(in_body)) {
+            let sentence = "The client_id in the body is not that of the Authorization header.";
+            let error = ClientAuthError::request("client_id_mismatch", sentence, "client_id");
+            return Err(error.received(format!("{} in the header, {in_body} in the body", credentials.client_id())).naming(credentials.client_id()));
         }
         Ok(credentials)
     }
@@ -95,13 +96,16 @@ impl ClientCredentials {
     /// RFC 7617 §2 with the form encoding of RFC 6749 §2.3.1. A part that is no valid form encoding stands for itself.
     fn parse_basic(header: &[u8]) -> Result<Self, ClientAuthError> {
         let token = basic_token(header)?;
-        let bytes = BASE64.decode(token).map_err(|_| malformed_basic())?;
-        let text = String::from_utf8(bytes).map_err(|_| malformed_basic())?;
-        let (raw_id, raw_secret) = text.split_once(':').ok_or_else(malformed_basic)?;
+        let bytes = BASE64.decode(token).map_err(|_| malformed_basic(format!("Basic with {} characters that are no base64", token.len())))?;
+        let length = bytes.len();
+        let text = String::from_utf8(bytes).map_err(|_| malformed_basic(format!("Basic with base64 of {length} bytes that are no UTF-8")))?;
+        let (raw_id, raw_secret) =
+            text.split_once(':').ok_or_else(|| malformed_basic(format!("Basic with base64 of {length} bytes without a colon")))?;
         let decode = |part: &str| unescape(part.as_bytes()).unwrap_or_else(|| part.to_owned());
         let (client_id, secret) = (decode(raw_id), decode(raw_secret));
         if !is_client_id(&client_id) || !is_secret(&secret) {
-            return Err(malformed_basic());
+            let received = format!("Basic with an identifier of {} characters and a secret of {}", client_id.chars().count(), secret.chars().count());
+            return Err(malformed_basic(received));
         }
         let differs = client_id != raw_id || secret != raw_secret;
         let raw = differs.then(|| (raw_id.to_owned(), raw_secret.to_owned()));
@@ -110,13 +114,20 @@ impl ClientCredentials {
 
     fn parse_body(params: &Params) -> Result<Self, ClientAuthError> {
         if params.get("client_assertion").is_some() {
-            return Err(ClientAuthError::client("unsupported_method", "Client assertions are not supported.", "client_assertion"));
+            return Err(ClientAuthError::client("unsupported_method", "Client assertions are not supported.", "client_assertion")
+                .received("client_assertion in the body"));
         }
         match (params.get("client_id"), params.get("client_secret")) {
             (Some(client_id), Some(secret)) => Ok(Self::Post { client_id: client_id.to_owned(), secret: secret.to_owned() }),
             (Some(client_id), None) => Ok(Self::None { client_id: client_id.to_owned() }),
-            (None, Some(_)) => Err(ClientAuthError::client("missing_client_id", "A client_secret came without a client_id.", "client_id")),
-            (None, None) => Err(ClientAuthError::client("no_credentials", "The client did not say who it is.", "client_id")),
+            (None, Some(_)) => {
+                let error = ClientAuthError::client("missing_client_id", "A client_secret came without a client_id.", "client_id");
+                Err(error.received("client_secret without client_id"))
+            }
+            (None, None) => {
+                let error = ClientAuthError::client("no_credentials", "The client did not say who it is.", "client_id");
+                Err(error.received("neither an Authorization header nor a client_id in the body"))
+            }
         }
     }
 
@@ -154,8 +165,19 @@ impl ClientAuthError {
     }
 
     fn request(slug: &'static str, sentence: &'static str, parameter: &'static str) -> Self {
-        let error = ProtocolError::invalid_request(sentence).parameter(parameter);
+        let error = ProtocolError::invalid_request(sentence).problem(Problem::Twice).parameter(parameter);
         Self { error, used_basic: false, slug }
+    }
+
+    /// Says what came. Never call it with a secret.
+    fn received(mut self, what: impl Into<String>) -> Self {
+        self.error = self.error.received(what);
+        self
+    }
+
+    fn naming(mut self, client_id: &str) -> Self {
+        self.error = self.error.client(Some(client_id));
+        self
     }
 }
 
@@ -169,31 +191,39 @@ impl std::error::Error for ClientAuthError {}
 
 /// The base64 behind the scheme.
 fn basic_token(header: &[u8]) -> Result<&str, ClientAuthError> {
-    let header = std::str::from_utf8(header).map_err(|_| malformed_basic())?.trim_matches([' ', '\t']);
+    let length = header.len();
+    let header = std::str::from_utf8(header).map_err(|_| malformed_basic(format!("{length} bytes that are no UTF-8")))?.trim_matches([' ', '\t']);
     let Some((scheme, token)) = header.split_once(' ') else {
         return Err(without_scheme(header));
     };
     if !scheme.eq_ignore_ascii_case("Basic") {
-        return Err(ClientAuthError::client("unsupported_scheme", "The scheme of the Authorization header must be Basic.", "Authorization"));
+        let known = ["Bearer", "Token", "Digest", "Negotiate", "DPoP", "NTLM"].into_iter().find(|known| scheme.eq_ignore_ascii_case(known));
+        // What stands where the scheme should may be the secret itself.
+        let received = known.map_or_else(|| format!("a scheme of {} characters", scheme.chars().count()), |known| format!("the scheme {known}"));
+        let error = ClientAuthError::client("unsupported_scheme", "The scheme of the Authorization header must be Basic.", "Authorization");
+        return Err(error.received(received));
     }
     Ok(token.trim_start_matches(' '))
 }
 
 /// Rocket.Chat 6.3.0 sends the base64 without the word `Basic` in front of it.
 fn without_scheme(header: &str) -> ClientAuthError {
-    let credentials = BASE64.decode(header).is_ok_and(|bytes| bytes.contains(&b':'));
-    if credentials {
-        return ClientAuthError::client("missing_scheme", "The Authorization header lacks the scheme Basic in front of its value.", "Authorization");
+    let decoded = BASE64.decode(header).unwrap_or_default();
+    let Some(colon) = decoded.iter().position(|byte| *byte == b':') else {
+        return malformed_basic(format!("{} characters without a scheme", header.chars().count()));
+    };
+    let sentence = "The Authorization header lacks the scheme Basic in front of its value.";
+    let error = ClientAuthError::client("missing_scheme", sentence, "Authorization");
+    let error = error.received(format!("the base64 alone, {} characters", header.len()));
+    match decoded.get(..colon).and_then(unescape).filter(|claimed| is_client_id(claimed)) {
+        Some(claimed) => error.naming(&claimed),
+        None => error,
     }
-    malformed_basic()
 }
 
-fn malformed_basic() -> ClientAuthError {
-    ClientAuthError::client(
-        "malformed_basic",
-        "The Authorization header is not Basic with base64 of an identifier, a colon and a secret.",
-        "Authorization",
-    )
+fn malformed_basic(received: String) -> ClientAuthError {
+    let sentence = "The Authorization header is not Basic with base64 of an identifier, a colon and a secret.";
+    ClientAuthError::client("malformed_basic", sentence, "Authorization").received(received)
 }
 
 fn is_client_id(text: &str) -> bool {

@@ -34,8 +34,11 @@ pub const PATHS: &[&str] = &[
     paths::USER,
     paths::USER_PASSWORD,
     paths::USER_PASSWORD_LINK,
+    paths::PERSONAL_TOKENS,
+    paths::PERSONAL_TOKEN,
     paths::SET_PASSWORD,
     paths::FORGOT_PASSWORD,
+    paths::VERIFY_EMAIL,
 ];
 
 /// Each documented path, relative to the issuer, by name.
@@ -94,10 +97,16 @@ pub mod paths {
     pub const USER_PASSWORD: &str = "/api/v1/users/{sub}/password";
     /// A link by which a person sets their password.
     pub const USER_PASSWORD_LINK: &str = "/api/v1/users/{sub}/password-link";
+    /// Personal access tokens, for services.
+    pub const PERSONAL_TOKENS: &str = "/api/v1/tokens";
+    /// One of them.
+    pub const PERSONAL_TOKEN: &str = "/api/v1/tokens/{id}";
     /// Where such a link leads.
     pub const SET_PASSWORD: &str = "/set-password";
     /// Where a mail with one is asked for, when mails can be sent.
     pub const FORGOT_PASSWORD: &str = "/forgot-password";
+    /// Where a link in a mail to a new address leads.
+    pub const VERIFY_EMAIL: &str = "/verify-email";
 }
 
 /// Longest part of an unknown path that is compared.

@@ -4,6 +4,29 @@
 /// at most 128 × 128 steps a pair.
 const WINDOW: usize = 128;
 
+/// How many registered identifiers [`nearest_identifier`] looks at.
+const CANDIDATES: usize = 1000;
+
+/// The registered identifier nearest to what came, and whether the difference is that of a slip: at most one character in three, or one
+/// begins the other. Case counts less than any other difference.
+pub fn nearest_identifier<'a>(registered: impl IntoIterator<Item = &'a str>, presented: &str) -> Option<(&'a str, bool)> {
+    let lower = presented.to_lowercase();
+    let (edits, _, nearest) = registered
+        .into_iter()
+        .take(CANDIDATES)
+        .map(|known| (edits(&known.to_lowercase(), &lower), distance(known, presented), known))
+        .min_by_key(|(edits, exact, _)| (*edits, *exact))?;
+    let length = nearest.chars().count().max(lower.chars().count());
+    Some((nearest, edits * 3 <= length))
+}
+
+/// One that begins the other (`rocket`, `rocketchat`) is as near as one typo.
+fn edits(known: &str, asked: &str) -> usize {
+    let begins = known.len().min(asked.len()) >= 3 && (known.starts_with(asked) || asked.starts_with(known));
+    let edits = distance(known, asked);
+    if begins { edits.min(1) } else { edits }
+}
+
 /// Levenshtein distance in characters; exact unless the differing parts are longer than 128, and then an upper bound's
 /// estimate that still grows with the difference.
 pub(crate) fn distance(left: &str, right: &str) -> usize {
@@ -74,5 +97,23 @@ mod tests {
     fn long_differences_still_count() {
         assert!(distance(&"a".repeat(2048), &"b".repeat(2048)) >= 2048);
         assert!(distance("x", &"b".repeat(2048)) > distance("x", &"b".repeat(500)));
+    }
+
+    #[test]
+    fn a_slip_is_told_from_another_identifier() {
+        let known = ["site", "rocketchat", "worker"];
+        for (presented, expected) in [
+            ("rocketcha", ("rocketchat", true)),
+            ("rocket-chat", ("rocketchat", true)),
+            ("RocketChat", ("rocketchat", true)),
+            ("rocket", ("rocketchat", true)),
+            ("Site", ("site", true)),
+            ("chat", ("site", false)),
+            ("", ("site", false)),
+        ] {
+            assert_eq!(nearest_identifier(known, presented), Some(expected), "{presented}");
+        }
+        assert_eq!(nearest_identifier([], "x"), None);
+        assert_eq!(nearest_identifier(["Site", "site"], "site1"), Some(("site", true)));
     }
 }

@@ -64,6 +64,8 @@ pub enum ErrorCode {
     TooManyRequests,
     /// What is asked for contradicts what is there already (RFC 9110 §15.5.10).
     Conflict,
+    /// What is there is not what the caller has seen (RFC 9110 §15.5.13).
+    PreconditionFailed,
 }
 
 impl ErrorCode {
@@ -96,6 +98,7 @@ impl ErrorCode {
         Self::UriTooLong,
         Self::TooManyRequests,
         Self::Conflict,
+        Self::PreconditionFailed,
     ];
 
     /// The value of the `error` member or parameter.
@@ -124,6 +127,7 @@ impl ErrorCode {
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::Conflict => "conflict",
+            Self::PreconditionFailed => "precondition_failed",
         }
     }
 
@@ -150,6 +154,7 @@ impl ErrorCode {
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::Conflict => 409,
+            Self::PreconditionFailed => 412,
             Self::RequestTooLarge => 413,
             Self::UriTooLong => 414,
             Self::UnsupportedMediaType => 415,
@@ -172,6 +177,31 @@ impl Serialize for ErrorCode {
     }
 }
 
+/// What is wrong with a parameter, for whoever has to mend it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Problem {
+    /// It came more than once.
+    Repeated,
+    /// It is no percent-encoded UTF-8.
+    Encoding,
+    /// It has a control character.
+    ControlCharacter,
+    /// It is longer than so many bytes.
+    TooLong(usize),
+    /// It did not come, or empty.
+    Missing,
+    /// Its name is empty, too long, or has characters that names do not have.
+    Name,
+    /// There are more parameters than so many.
+    TooMany(usize),
+    /// It came in more than one place.
+    Twice,
+    /// It may not come at all.
+    Unsupported,
+    /// It must be something else, as the description says.
+    Other,
+}
+
 /// A message that was refused: a code and a fixed sentence for the client, and for the operator which parameter it was
 /// and what it held.
 ///
@@ -187,13 +217,19 @@ pub struct ProtocolError {
     pub parameter: Option<String>,
     /// What the parameter held, or its shape where the value is a secret.
     pub received: Option<String>,
+    /// What is wrong with it.
+    pub problem: Problem,
+    /// What it must be, where that is one of a few words.
+    pub expected: Option<&'static str>,
+    /// The client that the request names, whoever that is.
+    pub client_id: Option<String>,
 }
 
 impl ProtocolError {
     /// A refusal. `description` is printable ASCII without `"` and `\`; debug builds check that.
     pub fn new(code: ErrorCode, description: &'static str) -> Self {
         debug_assert!(is_description(description), "not a description: {description:?}");
-        Self { code, description, parameter: None, received: None }
+        Self { code, description, parameter: None, received: None, problem: Problem::Other, expected: None, client_id: None }
     }
 
     /// Names the parameter at fault.
@@ -207,6 +243,27 @@ impl ProtocolError {
     #[must_use]
     pub fn received(mut self, value: impl Into<String>) -> Self {
         self.received = Some(value.into());
+        self
+    }
+
+    /// Says what is wrong with it.
+    #[must_use]
+    pub fn problem(mut self, problem: Problem) -> Self {
+        self.problem = problem;
+        self
+    }
+
+    /// Says what it must be.
+    #[must_use]
+    pub fn expected(mut self, expected: &'static str) -> Self {
+        self.expected = Some(expected);
+        self
+    }
+
+    /// Names the client that the request names, unless one is named already.
+    #[must_use]
+    pub fn client(mut self, client_id: Option<&str>) -> Self {
+        self.client_id = self.client_id.or_else(|| client_id.map(str::to_owned));
         self
     }
 
@@ -305,7 +362,7 @@ mod tests {
     fn each_code_is_listed_once() {
         let mut seen = std::collections::HashSet::new();
         assert!(ErrorCode::ALL.iter().all(|code| seen.insert(*code)));
-        assert_eq!(ErrorCode::ALL.len(), 27);
+        assert_eq!(ErrorCode::ALL.len(), 28);
     }
 
     #[test]
@@ -317,6 +374,7 @@ mod tests {
             (ErrorCode::InsufficientScope, 403, "insufficient_scope"),
             (ErrorCode::NotFound, 404, "not_found"),
             (ErrorCode::MethodNotAllowed, 405, "method_not_allowed"),
+            (ErrorCode::PreconditionFailed, 412, "precondition_failed"),
             (ErrorCode::RequestTooLarge, 413, "invalid_request"),
             (ErrorCode::UriTooLong, 414, "invalid_request"),
             (ErrorCode::UnsupportedMediaType, 415, "invalid_request"),

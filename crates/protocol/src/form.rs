@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::error::ProtocolError;
+use crate::error::{Problem, ProtocolError};
 use crate::limits;
 
 /// The parameters of a request: each name at most once, in the order in which they came.
@@ -20,15 +20,23 @@ impl Params {
     /// character in a known field other than a secret, a parameter without a name, a repeated name (known or not, with
     /// or without a value), more than 64 parameters, a name over 128 bytes, a known field over its limit.
     /// Empty parts (`a=1&&b=2`) are passed over.
+    ///
+    /// A refusal tells what came: a value that is no secret, the length of any other; and the client that the request names.
     pub fn parse(input: &[u8]) -> Result<Self, ProtocolError> {
+        Self::parse_pairs(input).map_err(|error| error.client(claimed_client(input).as_deref()))
+    }
+
+    fn parse_pairs(input: &[u8]) -> Result<Self, ProtocolError> {
         let mut pairs: Vec<(String, String)> = Vec::new();
         for part in input.split(|byte| *byte == b'&').filter(|part| !part.is_empty()) {
             if pairs.len() == limits::PARAMETERS {
-                return Err(ProtocolError::invalid_request("The request has more than 64 parameters."));
+                let refusal = ProtocolError::invalid_request("The request has more than 64 parameters.");
+                return Err(refusal.problem(Problem::TooMany(limits::PARAMETERS)).received(format!("more than {}", limits::PARAMETERS)));
             }
             let (name, value) = parse_pair(part)?;
-            if pairs.iter().any(|(known, _)| *known == name) {
-                return Err(ProtocolError::invalid_request("A parameter is repeated.").parameter(name));
+            if let Some((_, first)) = pairs.iter().find(|(known, _)| *known == name) {
+                let received = format!("{name} more than once: {}, then {}", shown(&name, first), shown(&name, &value));
+                return Err(ProtocolError::invalid_request("A parameter is repeated.").problem(Problem::Repeated).parameter(name).received(received));
             }
             pairs.push((name, value));
         }
@@ -42,7 +50,7 @@ impl Params {
 
     /// The value of `name`, or `invalid_request` naming it.
     pub fn require(&self, name: &str) -> Result<&str, ProtocolError> {
-        self.get(name).ok_or_else(|| ProtocolError::invalid_request("A required parameter is missing.").parameter(name))
+        self.get(name).ok_or_else(|| ProtocolError::invalid_request("A required parameter is missing.").problem(Problem::Missing).parameter(name))
     }
 
     /// The names that came with a value, in order.
@@ -105,39 +113,76 @@ pub(crate) fn unescape(input: &[u8]) -> Option<String> {
 
 fn parse_pair(part: &[u8]) -> Result<(String, String), ProtocolError> {
     let mut halves = part.splitn(2, |byte| *byte == b'=');
-    let name =
-        unescape(halves.next().unwrap_or_default()).ok_or_else(|| ProtocolError::invalid_request("The name of a parameter is not well encoded."))?;
-    check_name(&name)?;
-    let Some(value) = unescape(halves.next().unwrap_or_default()) else {
-        let refusal = ProtocolError::invalid_request("A parameter is not well encoded, or not UTF-8.");
-        return Err(refusal.parameter(name));
+    let name = unescape(halves.next().unwrap_or_default()).ok_or_else(|| bad_name("The name of a parameter is not well encoded.", part))?;
+    check_name(&name, part)?;
+    let raw = halves.next().unwrap_or_default();
+    let Some(value) = unescape(raw) else {
+        let refusal = ProtocolError::invalid_request("A parameter is not well encoded, or not UTF-8.").problem(Problem::Encoding);
+        let received = format!("{name} with bytes that are no percent-encoded UTF-8: {}", shown(&name, &String::from_utf8_lossy(raw)));
+        return Err(refusal.parameter(name).received(received));
     };
     check_value(&name, &value)?;
     Ok((name, value))
 }
 
-fn check_name(name: &str) -> Result<(), ProtocolError> {
+fn check_name(name: &str, part: &[u8]) -> Result<(), ProtocolError> {
     if name.is_empty() {
-        return Err(ProtocolError::invalid_request("A parameter has no name."));
+        return Err(bad_name("A parameter has no name.", part));
     }
     if name.len() > limits::NAME {
-        return Err(ProtocolError::invalid_request("The name of a parameter is over 128 bytes."));
+        return Err(bad_name("The name of a parameter is over 128 bytes.", part));
     }
     if name.chars().any(char::is_control) {
-        return Err(ProtocolError::invalid_request("The name of a parameter has control characters."));
+        return Err(bad_name("The name of a parameter has control characters.", part));
     }
     Ok(())
+}
+
+/// What stands where a name should may be anything, a JSON document with a password for one: only lengths are told.
+fn bad_name(sentence: &'static str, part: &[u8]) -> ProtocolError {
+    let mut halves = part.splitn(2, |byte| *byte == b'=');
+    let (name, value) = (halves.next().unwrap_or_default().len(), halves.next().unwrap_or_default().len());
+    let received = format!("a name of {name} bytes with a value of {value} bytes");
+    ProtocolError::invalid_request(sentence).problem(Problem::Name).received(received)
+}
+
+/// How much of one value a refusal shows, in characters.
+const SHOWN: usize = 80;
+
+/// What a parameter holds, for the operator: the value where it is one that any log may hold, and of any other the length.
+fn shown(name: &str, value: &str) -> String {
+    if value.is_empty() {
+        return "nothing".to_owned();
+    }
+    if !limits::is_public(name) {
+        return format!("{} characters", value.chars().count());
+    }
+    let cut: String = value.chars().take(SHOWN).collect();
+    if cut.len() < value.len() { format!("{cut}…") } else { cut }
+}
+
+/// The first `client_id` that can be read, in a request that as a whole cannot.
+fn claimed_client(input: &[u8]) -> Option<String> {
+    let value = input.split(|byte| *byte == b'&').find_map(|part| part.strip_prefix(b"client_id="))?;
+    unescape(value).filter(|value| !value.is_empty() && value.len() <= limits::CLIENT_ID)
 }
 
 fn check_value(name: &str, value: &str) -> Result<(), ProtocolError> {
     if limits::limit(name).is_some_and(|limit| value.len() > limit) {
         let refusal = ProtocolError::invalid_request("A parameter is too long.");
-        return Err(refusal.parameter(name).received(format!("{} bytes", value.len())));
+        return Err(refusal
+            .problem(Problem::TooLong(limits::limit(name).unwrap_or_default()))
+            .parameter(name)
+            .received(format!("{} bytes", value.len())));
     }
     // A NUL ends strings in PostgreSQL and C alike, so none gets in, whatever the field.
     let control = value.contains('\0') || limits::refuses_control_characters(name) && value.chars().any(char::is_control);
     if control {
-        return Err(ProtocolError::invalid_request("A parameter has control characters.").parameter(name));
+        let found = value.chars().enumerate().find(|(_, character)| character.is_control());
+        let place = found.map(|(at, character)| format!(", with U+{:04X} as character {}", u32::from(character), at + 1));
+        let received = format!("{name}: {}{}", shown(name, value), place.unwrap_or_default());
+        let refusal = ProtocolError::invalid_request("A parameter has control characters.").problem(Problem::ControlCharacter);
+        return Err(refusal.parameter(name).received(received));
     }
     Ok(())
 }
@@ -225,8 +270,36 @@ mod tests {
             let error = Params::parse(input).unwrap_err();
             assert_eq!(error.code, ErrorCode::InvalidRequest);
             assert_eq!(error.parameter.as_deref(), *parameter, "{}", String::from_utf8_lossy(input));
-            assert_eq!(error.received, None, "a value leaked");
+            assert!(error.received.is_some() && error.problem != Problem::Other, "{}", String::from_utf8_lossy(input));
         }
+    }
+
+    #[test]
+    fn what_came_is_told_and_no_secret_of_it() {
+        let table: &[(&[u8], &str)] = &[
+            (b"scope=openid&scope=email+x", "scope more than once: openid, then email x"),
+            (b"state=1&state=", "state more than once: 1 characters, then nothing"),
+            (b"client_secret=hunter2&client_secret=hunter22", "client_secret more than once: 7 characters, then 8 characters"),
+            (b"unknown=hunter2&unknown=x", "unknown more than once: 7 characters, then 1 characters"),
+            (b"scope=a%0Ab", "scope: a\nb, with U+000A as character 2"),
+            (b"code=hunter2%00", "code: 8 characters, with U+0000 as character 8"),
+            (b"scope=%zz", "scope with bytes that are no percent-encoded UTF-8: %zz"),
+            (b"code=hunter2%zz", "code with bytes that are no percent-encoded UTF-8: 10 characters"),
+            (b"=hunter2", "a name of 0 bytes with a value of 7 bytes"),
+        ];
+        for (input, received) in table {
+            let error = Params::parse(input).unwrap_err();
+            assert_eq!(error.received.as_deref(), Some(*received));
+        }
+    }
+
+    #[test]
+    fn a_request_that_cannot_be_read_still_names_its_client() {
+        let named = |input: &[u8]| Params::parse(input).unwrap_err().client_id;
+        assert_eq!(named(b"client_id=a%20b&state=1&state=2").as_deref(), Some("a b"));
+        assert_eq!(named(b"state=1&state=2&client_id=a").as_deref(), Some("a"));
+        assert_eq!(named(b"state=1&state=2&client_id=%zz"), None);
+        assert_eq!(named(b"state=1&state=2"), None);
     }
 
     #[test]

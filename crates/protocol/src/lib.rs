@@ -15,6 +15,7 @@
 //! | Bearer tokens at UserInfo (RFC 6750 §2) | [`userinfo`] |
 //! | Introspection (RFC 7662) | [`introspect`] |
 //! | Revocation (RFC 7009) | [`revoke`] |
+//! | Conditions of requests (RFC 9110 §13.1.1) | [`if_match`] |
 //! | Logout (OpenID Connect RP-Initiated Logout) | [`end_session`] |
 //! | Metadata (OpenID Connect Discovery, RFC 8414) | [`discovery`] |
 
@@ -27,6 +28,7 @@ mod distance;
 pub mod end_session;
 pub mod error;
 pub mod form;
+pub mod if_match;
 pub mod introspect;
 pub mod limits;
 pub mod logout_token;
@@ -42,9 +44,11 @@ pub use authorize::{AuthorizeRequest, AuthorizeResponse, Prompt, ResponseMode, T
 pub use claims::{AccessTokenClaims, Address, ClaimError, IdTokenClaims, StandardClaims};
 pub use client_auth::{ClientAuthError, ClientCredentials};
 pub use discovery::Metadata;
+pub use distance::nearest_identifier;
 pub use end_session::EndSessionRequest;
-pub use error::{ErrorCode, ProtocolError};
+pub use error::{ErrorCode, Problem, ProtocolError};
 pub use form::Params;
+pub use if_match::IfMatch;
 pub use introspect::{IntrospectionRequest, IntrospectionResponse};
 pub use pkce::{CodeChallenge, CodeVerifier};
 pub use redirect_uri::RedirectUriProblem;

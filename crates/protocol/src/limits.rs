@@ -69,6 +69,29 @@ pub fn limit(name: &str) -> Option<usize> {
     })
 }
 
+/// True for parameters whose values any log may hold. `state` and `nonce` bind a browser, a login hint names a person, and what a name that
+/// nobody knows stands for may be anything.
+pub(crate) fn is_public(name: &str) -> bool {
+    matches!(
+        name,
+        "scope"
+            | "client_id"
+            | "redirect_uri"
+            | "post_logout_redirect_uri"
+            | "ui_locales"
+            | "acr_values"
+            | "response_type"
+            | "response_mode"
+            | "grant_type"
+            | "prompt"
+            | "display"
+            | "max_age"
+            | "token_type_hint"
+            | "code_challenge"
+            | "code_challenge_method"
+    )
+}
+
 /// True for parameters in which control characters are refused.
 ///
 /// A secret keeps them, so that a stray newline is diagnosed as what it is, and a password is whatever its owner typed.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 
-use crate::error::ProtocolError;
+use crate::error::{Problem, ProtocolError};
 use crate::form::is_unreserved;
 use crate::limits;
 
@@ -31,21 +31,21 @@ impl CodeChallenge {
             (None, None) => return Ok(None),
             (None, Some(method)) => {
                 let refusal = ProtocolError::invalid_request("A code_challenge_method came without a code_challenge.");
-                return Err(refusal.parameter("code_challenge").received(format!("method {method}")));
+                return Err(refusal.parameter("code_challenge").received(format!("method {method}")).problem(Problem::Missing));
             }
             (Some(_), None) => {
                 let refusal = ProtocolError::invalid_request("The code_challenge_method is missing; it must be S256.");
-                return Err(refusal.parameter("code_challenge_method"));
+                return Err(refusal.parameter("code_challenge_method").problem(Problem::Missing).expected("S256"));
             }
             (Some(challenge), Some(method)) => (challenge, method),
         };
         if method != "S256" {
             let refusal = ProtocolError::invalid_request("The code_challenge_method must be S256.");
-            return Err(refusal.parameter("code_challenge_method").received(method));
+            return Err(refusal.parameter("code_challenge_method").received(method).expected("S256"));
         }
         if challenge.len() != CHALLENGE_LENGTH || !challenge.bytes().all(is_base64url) {
             let refusal = ProtocolError::invalid_request("The code_challenge must be 43 characters of base64url.");
-            return Err(refusal.parameter("code_challenge").received(challenge));
+            return Err(refusal.parameter("code_challenge").received(challenge).expected("43 characters of base64url"));
         }
         Ok(Some(Self(challenge.to_owned())))
     }
@@ -83,7 +83,7 @@ impl CodeVerifier {
         let fits = (limits::CODE_VERIFIER_MIN..=limits::CODE_VERIFIER_MAX).contains(&length);
         if !fits || !verifier.bytes().all(is_unreserved) {
             let refusal = ProtocolError::invalid_grant("The code_verifier must be 43 to 128 unreserved characters.");
-            return Err(refusal.parameter("code_verifier").received(format!("{length} bytes")));
+            return Err(refusal.parameter("code_verifier").received(format!("{length} bytes")).expected("43 to 128 unreserved characters"));
         }
         Ok(Self(verifier.to_owned()))
     }

@@ -24,7 +24,7 @@ impl Scope {
         for token in tokens {
             if !is_scope_token(token) {
                 let refusal = ProtocolError::invalid_scope("The scope has a character that scopes may not have.");
-                return Err(refusal.parameter("scope").received(text));
+                return Err(refusal.parameter("scope").received(text).expected("words of printable ASCII without quotes and backslashes"));
             }
             scope.push(token);
         }

@@ -52,7 +52,7 @@ impl TokenRequest {
             "client_credentials" => Ok(Self::ClientCredentials { scope: scope()? }),
             other => {
                 let refusal = ProtocolError::unsupported_grant_type("The server does not support this grant_type.");
-                Err(refusal.parameter("grant_type").received(other))
+                Err(refusal.parameter("grant_type").received(other).expected("authorization_code, refresh_token or client_credentials"))
             }
         }
     }

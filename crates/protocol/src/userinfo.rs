@@ -1,6 +1,6 @@
 //! Where a bearer token stands in a request (RFC 6750 §2).
 
-use crate::error::ProtocolError;
+use crate::error::{Problem, ProtocolError};
 use crate::form::Params;
 use crate::limits;
 
@@ -14,6 +14,17 @@ pub enum TokenSource {
     /// `access_token` in the query (RFC 6750 §2.3): it ends up in logs, so only clients with the compatibility switch
     /// may use it.
     Query,
+}
+
+impl TokenSource {
+    /// Where that is, in words.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Header => "the Authorization header",
+            Self::Body => "the body",
+            Self::Query => "the query string",
+        }
+    }
 }
 
 /// The bearer token of a request and where it stood; `Ok(None)` when there is none, an `Authorization` header of
@@ -34,9 +45,10 @@ pub fn bearer_token(
     let Some((token, source)) = found.next() else {
         return Ok(None);
     };
-    if found.next().is_some() {
-        let refusal = ProtocolError::invalid_request("The request carries an access token in more than one way.");
-        return Err(refusal.parameter("access_token"));
+    if let Some((second, other)) = found.next() {
+        let refusal = ProtocolError::invalid_request("The request carries an access token in more than one way.").problem(Problem::Twice);
+        let same = if token == second { "the same token" } else { "different tokens" };
+        return Err(refusal.parameter("access_token").received(format!("{same} in {} and in {}", source.place(), other.place())));
     }
     check_token(&token)?;
     Ok(Some((token, source)))
@@ -52,7 +64,8 @@ fn header_token(header: &[u8]) -> Result<Option<String>, ProtocolError> {
     let token = token.trim_ascii();
     if token.is_empty() {
         let refusal = ProtocolError::invalid_request("The Authorization header has a scheme and no token.");
-        return Err(refusal.parameter("Authorization"));
+        let received = if scheme.eq_ignore_ascii_case(b"Bearer") { "Bearer and nothing behind it" } else { "Token and nothing behind it" };
+        return Err(refusal.parameter("Authorization").received(received).expected("Bearer and an access token"));
     }
     // What is not UTF-8 fails the check of the characters.
     Ok(Some(String::from_utf8_lossy(token).into_owned()))
@@ -60,7 +73,7 @@ fn header_token(header: &[u8]) -> Result<Option<String>, ProtocolError> {
 
 fn check_token(token: &str) -> Result<(), ProtocolError> {
     if token.len() > limits::TOKEN {
-        let refusal = ProtocolError::invalid_request("The access token is over 8192 bytes.");
+        let refusal = ProtocolError::invalid_request("The access token is over 8192 bytes.").problem(Problem::TooLong(limits::TOKEN));
         return Err(refusal.parameter("access_token").received(format!("{} bytes", token.len())));
     }
     let body = token.trim_end_matches('=');

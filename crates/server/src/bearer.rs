@@ -57,11 +57,26 @@ pub(crate) async fn calling_service(state: &AppState, request: &HttpRequest, sco
         let client_id = service::allow_personal(&standing, scope)?;
         return Ok(client_id.to_owned());
     }
-    let claims = verified(state, &token, now).await?;
+    Ok(service_claims(state, &token, scope, now).await?.client_id)
+}
+
+/// The same for an API that a personal token never opens: what the client's access token says.
+pub(crate) async fn calling_service_itself(state: &AppState, request: &HttpRequest, scope: &str, now: UnixTime) -> Result<AccessTokenClaims> {
+    let authorization = authorization(request, Cause::TokenInTwoPlaces)?;
+    let (token, _) = bearer_token(authorization, None, None).map_err(in_two_places)?.ok_or_else(missing)?;
+    if token.starts_with(personal_token::PREFIX) {
+        let standing = personal(state, token, now).await?;
+        return Err(service::refuse_personal(&standing, scope).into());
+    }
+    service_claims(state, &token, scope, now).await
+}
+
+async fn service_claims(state: &AppState, token: &str, scope: &str, now: UnixTime) -> Result<AccessTokenClaims> {
+    let claims = verified(state, token, now).await?;
     let standing = living(state, &claims, now).await?;
     let allowed = standing.client.as_deref().map(|client| &client.client.settings.scopes);
     service::allow(&claims, allowed, scope)?;
-    Ok(claims.client_id)
+    Ok(claims)
 }
 
 /// A personal token that counts now; read anew each time, so that a revocation counts at once. Its use is remembered.
@@ -85,7 +100,8 @@ pub(crate) fn in_two_places(error: propusk_protocol::ProtocolError) -> Refusal {
     let mut refusal = Refusal::from(error);
     if twice {
         refusal.detail.cause = Cause::TokenInTwoPlaces;
-        return refusal.expected("the access token once").received("two ways at once").fix("keep the Authorization header and drop access_token");
+        refusal.detail.fix.clear();
+        return refusal.expected("the access token once").fix("keep the Authorization header and drop access_token from body and query");
     }
     refusal
 }

@@ -18,8 +18,11 @@ use std::time::{Duration, Instant};
 /// When the watcher has been silent for so long, the caches are not asked.
 const STALE: Duration = Duration::from_secs(1);
 
-/// How many entries a cache holds before it makes room: about 1 KiB each, and every code that is redeemed fills one.
-const CAPACITY: usize = 4096;
+/// How many entries a cache holds before it makes room: about 1.2 KiB each, and every code that is redeemed fills one.
+const CAPACITY: usize = 2048;
+
+/// How many codes wait for the client that comes for them, within milliseconds as a rule.
+const CODES: usize = 512;
 
 /// Everything that is cached.
 pub struct Caches {
@@ -50,7 +53,7 @@ impl Default for Caches {
             clients: Cache::default(),
             users: Cache::default(),
             grants: Cache::default(),
-            codes: Cache::default(),
+            codes: Cache::of(CODES),
             origins: Cache::default(),
             denied: RwLock::default(),
             epoch: AtomicU64::new(0),
@@ -83,8 +86,8 @@ impl Caches {
         let mut map = cache.map.write().unwrap_or_else(PoisonError::into_inner);
         // Checked under the lock that drops take, so that no drop can pass between the check and the insert.
         if self.epoch() == began {
-            if map.len() >= CAPACITY {
-                let some: Vec<String> = map.keys().take(CAPACITY / 8).cloned().collect();
+            if map.len() >= cache.capacity {
+                let some: Vec<String> = map.keys().take(cache.capacity / 8).cloned().collect();
                 for key in some {
                     map.remove(&key);
                 }
@@ -169,15 +172,20 @@ impl Memory for Caches {
 /// One cache.
 pub struct Cache<V> {
     map: RwLock<HashMap<String, Arc<V>>>,
+    capacity: usize,
 }
 
 impl<V> Default for Cache<V> {
     fn default() -> Self {
-        Self { map: RwLock::default() }
+        Self::of(CAPACITY)
     }
 }
 
 impl<V> Cache<V> {
+    fn of(capacity: usize) -> Self {
+        Self { map: RwLock::default(), capacity }
+    }
+
     /// The entry, if it is there.
     pub fn find(&self, key: &str) -> Option<Arc<V>> {
         self.map.read().unwrap_or_else(PoisonError::into_inner).get(key).cloned()

@@ -30,6 +30,7 @@ pub(crate) fn configure(config: &mut ServiceConfig, settings: &CompatSettings) {
     if settings.rocket_identity {
         config
             .service(resource("/api/v1/auth/rocket/identity").route(actix_web::web::get().to(rocket::identity)).default_service(to(rocket::method)));
+        config.service(resource("/api/v1/auth/rocket").route(actix_web::web::get().to(rocket::channel)).default_service(to(rocket::method)));
         config.service(resource("/api/v1/auth/rocket/user").default_service(to(rocket::moved)));
     }
     if settings.simplejwt.client.is_some() {

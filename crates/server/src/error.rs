@@ -1,13 +1,14 @@
 //! How a refusal or a fault leaves the server: as JSON, as a bearer challenge, as a redirect or as a page. Every one gets
 //! a reference under which `propusk explain` knows it.
 
+use crate::request_id;
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, HttpResponseBuilder};
 use propusk_crypto::random::reference;
-use propusk_domain::records::RefusalRecord;
-use propusk_domain::{Error, Fault, Refusal, UnixTime};
+use propusk_domain::records::{AuditEvent, RefusalRecord};
+use propusk_domain::{Alarm, Error, Fault, Refusal, UnixTime};
 use propusk_protocol::ErrorCode;
 use serde_json::json;
 
@@ -29,21 +30,22 @@ pub struct Reported {
 }
 
 impl AppState {
-    /// Logs, counts and records what went wrong.
+    /// Logs, counts and records what went wrong; a fault, too, so that its reference is known as soon as the database answers again.
     pub fn report(&self, endpoint: &'static str, error: Error, now: UnixTime) -> Reported {
         match error {
             Error::Refused(refusal) => self.report_refusal(endpoint, *refusal, now),
-            Error::Fault(fault) => self.report_fault(endpoint, &fault),
+            Error::Fault(fault) => self.report_fault(endpoint, &fault, now),
         }
     }
 
     fn report_refusal(&self, endpoint: &'static str, refusal: Refusal, now: UnixTime) -> Reported {
         let reference = reference(&self.rng);
-        let Refusal { code, public, detail, retry_after, basic_challenge, .. } = refusal;
+        let Refusal { code, public, detail, retry_after, basic_challenge, alarm, .. } = refusal;
         let cause = detail.cause;
         self.metrics.refused(endpoint, cause.slug());
         tracing::info!(
             reference,
+            request_id = request_id::current(),
             endpoint,
             error = code.as_str(),
             cause = cause.slug(),
@@ -52,6 +54,10 @@ impl AppState {
             received = detail.received,
             "refused"
         );
+        // Before the refusal, which wakes the thread that writes both.
+        if let Some(alarm) = alarm {
+            self.refusals.push_event(raise(&alarm, &reference, endpoint, detail.client_id.clone(), now));
+        }
         self.refusals.push(RefusalRecord {
             reference: reference.clone(),
             at: now,
@@ -62,15 +68,38 @@ impl AppState {
         Reported { code, description: public, reference, retry_after, basic_challenge, cause: Some(cause) }
     }
 
-    fn report_fault(&self, endpoint: &'static str, fault: &Fault) -> Reported {
+    fn report_fault(&self, endpoint: &'static str, fault: &Fault, now: UnixTime) -> Reported {
         let reference = reference(&self.rng);
-        tracing::error!(reference, endpoint, passing = fault.passing, fault = %fault, "fault");
+        tracing::error!(reference, request_id = request_id::current(), endpoint, passing = fault.passing, fault = %fault, "fault");
         let (code, description) = if fault.passing {
             (ErrorCode::TemporarilyUnavailable, "The service cannot answer at the moment, try again")
         } else {
             (ErrorCode::ServerError, "Something went wrong on the server")
         };
+        self.refusals.push(RefusalRecord {
+            reference: reference.clone(),
+            at: now,
+            endpoint: endpoint.to_owned(),
+            error: code.as_str().to_owned(),
+            detail: fault.detail(),
+        });
         Reported { code, description, reference, retry_after: fault.passing.then_some(1), basic_challenge: false, cause: None }
+    }
+}
+
+/// Tells the operator of guessing: a warning in the log, and an event for the audit trail.
+fn raise(alarm: &Alarm, reference: &str, endpoint: &'static str, client_id: Option<String>, now: UnixTime) -> AuditEvent {
+    let account = if alarm.sub.is_some() { "known" } else { "unknown" };
+    let (limit, address) = (alarm.limit, alarm.address.as_str());
+    tracing::warn!(reference, request_id = request_id::current(), endpoint, limit, address, account, sub = alarm.sub, "sign_in_throttled");
+    AuditEvent {
+        id: String::new(),
+        at: now,
+        kind: "sign_in_throttled".to_owned(),
+        sub: alarm.sub.clone(),
+        client_id,
+        grant_id: None,
+        detail: Some(format!("{limit} reached from {address}, account {account}, reference {reference}")),
     }
 }
 

@@ -55,7 +55,7 @@ pub enum OpenError {
 impl OpenError {
     /// Whether something outside could not be reached, as opposed to being wrong.
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Database(_))
+        matches!(self, Self::Database(fault) if fault.passing)
     }
 }
 
@@ -85,6 +85,19 @@ impl Instance {
         let rows = prepare(&db, &master, &policy, now).map_err(|error| OpenError::Database(error.into_fault()))?;
         let keys = Arc::new(unseal(&rows, &master).map_err(|_| OpenError::MasterKeyWrong(path))?);
         Ok(Self { settings: Arc::new(settings), db, keys, master, policy, rng, clock })
+    }
+
+    /// Applies the missing migrations, unless keys are sealed in the database and the file that opens them is missing or wrong; their
+    /// names, oldest first.
+    pub fn migrate(settings: &Settings) -> Result<Vec<String>, OpenError> {
+        let url = settings.database.url.expose();
+        let rows = Database::sealed_keys(url).map_err(OpenError::Database)?;
+        if !rows.is_empty() {
+            let path = settings.master_key_path();
+            let master = read_master_key(&path)?.ok_or_else(|| OpenError::MasterKeyMissing(path.clone()))?;
+            unseal(&rows, &master).map_err(|_| OpenError::MasterKeyWrong(path))?;
+        }
+        Database::migrate(url).map_err(OpenError::Database)
     }
 
     /// The name of the session cookie, for what plays a browser.

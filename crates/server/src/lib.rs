@@ -20,6 +20,7 @@ pub mod pages;
 mod password;
 mod password_strength;
 mod refusals;
+mod request_id;
 pub mod rocketchat;
 mod routes;
 pub mod serve;

@@ -7,6 +7,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::{Address, SmtpTransport, Transport};
 use propusk_domain::Fault;
+use propusk_domain::mail::is_address;
 use propusk_domain::outbox::Outcome;
 use std::path::Path;
 use std::time::Duration;
@@ -28,6 +29,11 @@ pub(crate) struct Mail<'a> {
     pub(crate) to: &'a str,
     pub(crate) subject: String,
     pub(crate) text: String,
+}
+
+/// Whether a mail can be addressed to `text`, and to nobody else by it.
+pub(crate) fn can_be_written_to(text: &str) -> bool {
+    is_address(text) && text.parse::<Address>().is_ok()
 }
 
 impl Mailer {

@@ -4,7 +4,7 @@ use crate::state::AppState;
 use propusk_crypto::Verdict;
 use propusk_domain::throttle::{admit, succeeded};
 use propusk_domain::user::{User, name_key};
-use propusk_domain::{Cause, Fault, Refusal, Result, UnixTime, login};
+use propusk_domain::{Cause, Error, Fault, Refusal, Result, UnixTime, login};
 use propusk_protocol::ErrorCode;
 
 /// Somebody whose password was right.
@@ -20,7 +20,8 @@ pub(crate) async fn check(state: &AppState, username: &str, password: &str, addr
     let (name, address) = (username.to_owned(), address.to_owned());
     let (attempt, user, nobody) = state
         .blocking(move |state| {
-            let attempt = admit(state.ephemeral.as_ref(), &name_key(&name), &address, state.settings.login.thresholds(), now)?;
+            let admitted = admit(state.ephemeral.as_ref(), &name_key(&name), &address, state.settings.login.thresholds(), now);
+            let attempt = admitted.map_err(|error| about_whom(state, error, &name))?;
             let (user, nobody) = state.db.read(|store| Ok((login::find(store, &name)?, state.imported_cost(store, now)?)))?;
             Ok::<_, propusk_domain::Error>((attempt, user, nobody))
         })
@@ -32,12 +33,23 @@ pub(crate) async fn check(state: &AppState, username: &str, password: &str, addr
     Ok(Checked { user, rehashed })
 }
 
+/// Puts the person into an alarm. Only the first refusal of a window takes this look, whether or not anybody has the name.
+fn about_whom(state: &AppState, error: Error, name: &str) -> Error {
+    let Error::Refused(mut refusal) = error else { return error };
+    if let Some(alarm) = &mut refusal.alarm {
+        match state.db.read(|store| login::find(store, name)) {
+            Ok(user) => alarm.sub = user.map(|user| user.sub),
+            Err(error) => tracing::warn!(fault = %error.into_fault(), "whose account is guessed at could not be read"),
+        }
+    }
+    Error::Refused(refusal)
+}
+
 /// Nobody of that name costs the same time as somebody: a hash is computed in either case, and while hashes of another site
 /// remain, one like most of them (`nobody`).
 async fn hash(state: &AppState, password: String, stored: Option<String>, nobody: Option<String>) -> Result<(Verdict, Option<String>)> {
     let Some(_ticket) = state.enter_hash_queue() else {
-        let public = "Too many sign-ins at the moment, try again";
-        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
+        return Err(queue_full().into());
     };
     let _permit = state.hash_permits.acquire().await.map_err(Fault::broken)?;
     state
@@ -55,11 +67,19 @@ async fn hash(state: &AppState, password: String, stored: Option<String>, nobody
         .await?
 }
 
+fn queue_full() -> Refusal {
+    let public = "Too many sign-ins at the moment, try again";
+    Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull)
+        .expected("a free place in the queue of passwords to check")
+        .received("a full queue")
+        .fix("try again in a moment; if it lasts, give the machine more cores or lower password.memory_kib")
+        .retry_after(2)
+}
+
 /// Hashes a new password, in the same queue as the sign-ins.
 pub(crate) async fn hash_new(state: &AppState, password: String) -> Result<String> {
     let Some(_ticket) = state.enter_hash_queue() else {
-        let public = "Too many sign-ins at the moment, try again";
-        return Err(Refusal::new(ErrorCode::TemporarilyUnavailable, public, Cause::HashQueueFull).retry_after(2).into());
+        return Err(queue_full().into());
     };
     let _permit = state.hash_permits.acquire().await.map_err(Fault::broken)?;
     Ok(state.blocking(move |state| state.hasher.hash(&password, &state.rng)).await??)

@@ -35,9 +35,14 @@ impl Weakness {
 pub(crate) fn names_of(user: &User) -> Vec<String> {
     let claims = &user.claims;
     let texts = [Some(&user.username), claims.name.as_ref(), claims.given_name.as_ref(), claims.family_name.as_ref(), claims.email.as_ref()];
-    let words = texts.into_iter().flatten().flat_map(|text| {
+    words_of(texts.into_iter().flatten().map(String::as_str))
+}
+
+/// The same of the texts by which somebody is known.
+pub(crate) fn words_of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let words = texts.into_iter().flat_map(|text| {
         let parts = text.split(|character: char| !character.is_alphanumeric()).filter(|part| part.chars().count() > 2).map(str::to_owned);
-        parts.chain([text.clone()]).collect::<Vec<_>>()
+        parts.chain([text.to_owned()]).collect::<Vec<_>>()
     });
     words.collect()
 }

@@ -1,6 +1,6 @@
 //! Refusals on their way to `propusk explain`: written off the request path, in batches, counted under a flood.
 
-use propusk_domain::records::RefusalRecord;
+use propusk_domain::records::{AuditEvent, RefusalRecord};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
@@ -15,6 +15,7 @@ const BATCH: usize = 200;
 #[derive(Default)]
 pub struct RefusalSink {
     queue: Mutex<Vec<RefusalRecord>>,
+    events: Mutex<Vec<AuditEvent>>,
     ready: Condvar,
     dropped: AtomicU64,
 }
@@ -29,6 +30,22 @@ impl RefusalSink {
         }
         queue.push(record);
         self.ready.notify_one();
+    }
+
+    /// Hands over an event that goes with a refusal; there is at most one a limit and window.
+    pub fn push_event(&self, event: AuditEvent) {
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+
+    /// Takes the events.
+    pub fn take_events(&self) -> Vec<AuditEvent> {
+        std::mem::take(&mut *self.events.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Gives back what could not be written, to be taken first the next time.
+    pub fn put_back(&self, batch: Vec<RefusalRecord>, events: Vec<AuditEvent>) {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner).splice(..0, batch);
+        self.events.lock().unwrap_or_else(PoisonError::into_inner).splice(..0, events);
     }
 
     /// How many were only counted.

@@ -1,27 +1,36 @@
 //! The URL table.
 
 use crate::compat;
-use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, unknown, userinfo, users};
+use crate::endpoints::{discovery, gitlab, health, introspect, revoke, rocketchat, token, tokens, unknown, userinfo, users};
 use crate::middleware::cors::public_clients;
-use crate::pages::{account, assets, authorize, consent, forgot_password, home, login, logout, rocketchat as chat, set_password};
+use crate::pages::{
+    account, assets, authorize, consent, forgot_password, home, login, logout, register, rocketchat as chat, set_password, verify_email,
+};
 use crate::settings::CompatSettings;
 use crate::state::AppState;
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
-use actix_web::web::{Data, ServiceConfig, get, head, patch, post, put, resource, scope, to};
+use actix_web::web::{Data, ServiceConfig, delete, get, head, method, patch, post, put, resource, scope, to};
 use actix_web::{HttpRequest, HttpResponse, Resource};
 
 /// Everything under the path of the issuer, plus the places that do not move with it.
-pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatSettings) {
+pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatSettings, registers: bool) {
     // RFC 8414 §3.1 puts the well-known part between host and path; probes look at the root.
     if !base.is_empty() {
         let inserted = format!("/.well-known/oauth-authorization-server{base}");
-        config.service(readable(&inserted, "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)));
+        config.service(document(&inserted, "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)));
         config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
         config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
         // They are paths of the old site at its root, wherever the issuer is.
         compat::configure(config, compat);
     }
-    config.service(scope(base).configure(table).configure(|config| compat::configure(config, compat)).default_service(to(unknown::path)));
+    config.service(
+        scope(base)
+            .configure(table)
+            .configure(|config| compat::configure(config, compat))
+            .configure(|config| register::configure(config, registers))
+            .default_service(to(unknown::path)),
+    );
     config.default_service(to(unknown::path));
 }
 
@@ -33,25 +42,28 @@ fn table(config: &mut ServiceConfig) {
                 .route(head().to(authorize::get))
                 .route(post().to(authorize::post)),
         )
-        .service(endpoint("/oauth/token", "token", "POST").route(post().to(token::post)).wrap(from_fn(public_clients)))
+        .service(endpoint("/oauth/token", "token", "POST, OPTIONS").route(post().to(token::post)).wrap(from_fn(public_clients)))
         .service(
-            endpoint("/oauth/userinfo", "userinfo", "GET, POST")
+            endpoint("/oauth/userinfo", "userinfo", "GET, POST, OPTIONS")
                 .route(get().to(userinfo::any))
                 .route(post().to(userinfo::any))
                 .wrap(from_fn(public_clients)),
         )
         .service(
-            endpoint("/oauth/userinfo/{client_id}", "userinfo", "GET, POST")
+            endpoint("/oauth/userinfo/{client_id}", "userinfo", "GET, POST, OPTIONS")
                 .route(get().to(userinfo::of_client))
                 .route(post().to(userinfo::of_client))
                 .wrap(from_fn(public_clients)),
         )
         .service(
-            endpoint("/me", "userinfo", "GET, POST").route(get().to(userinfo::any)).route(post().to(userinfo::any)).wrap(from_fn(public_clients)),
+            endpoint("/me", "userinfo", "GET, POST, OPTIONS")
+                .route(get().to(userinfo::any))
+                .route(post().to(userinfo::any))
+                .wrap(from_fn(public_clients)),
         )
         .service(endpoint("/oauth/introspect", "introspect", "POST").route(post().to(introspect::post)))
-        .service(endpoint("/oauth/revoke", "revoke", "POST").route(post().to(revoke::post)).wrap(from_fn(public_clients)))
-        .service(readable("/oauth/jwks", "jwks").route(get().to(discovery::jwks)).route(head().to(discovery::jwks)))
+        .service(endpoint("/oauth/revoke", "revoke", "POST, OPTIONS").route(post().to(revoke::post)).wrap(from_fn(public_clients)))
+        .service(document("/oauth/jwks", "jwks").route(get().to(discovery::jwks)).route(head().to(discovery::jwks)))
         .service(
             page("/oauth/logout", "logout", "GET, HEAD, POST")
                 .route(get().to(logout::endpoint_get))
@@ -59,10 +71,10 @@ fn table(config: &mut ServiceConfig) {
                 .route(post().to(logout::endpoint_post)),
         )
         .service(
-            readable("/.well-known/openid-configuration", "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)),
+            document("/.well-known/openid-configuration", "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)),
         )
         .service(
-            readable("/.well-known/oauth-authorization-server", "discovery")
+            document("/.well-known/oauth-authorization-server", "discovery")
                 .route(get().to(discovery::metadata))
                 .route(head().to(discovery::metadata)),
         )
@@ -70,6 +82,8 @@ fn table(config: &mut ServiceConfig) {
         .service(endpoint("/api/v1/users/{sub}", "users", "GET, PATCH").route(get().to(users::show)).route(patch().to(users::change)))
         .service(endpoint("/api/v1/users/{sub}/password", "users", "PUT").route(put().to(users::set_password)))
         .service(endpoint("/api/v1/users/{sub}/password-link", "users", "POST").route(post().to(users::password_link)))
+        .service(endpoint("/api/v1/tokens", "tokens", "GET, POST").route(get().to(tokens::list)).route(post().to(tokens::create)))
+        .service(endpoint("/api/v1/tokens/{id}", "tokens", "GET, DELETE").route(get().to(tokens::show)).route(delete().to(tokens::revoke)))
         .service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)))
         .service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)))
         .service(page("/login", "login", "GET, HEAD, POST").route(get().to(login::get)).route(head().to(login::get)).route(post().to(login::post)))
@@ -103,6 +117,12 @@ fn table(config: &mut ServiceConfig) {
                 .route(head().to(set_password::get))
                 .route(post().to(set_password::post)),
         )
+        .service(
+            page("/verify-email", "verify_email", "GET, HEAD, POST")
+                .route(get().to(verify_email::get))
+                .route(head().to(verify_email::get))
+                .route(post().to(verify_email::post)),
+        )
         .service(page("/logged-out", "logout", "GET, HEAD").route(get().to(logout::logged_out)).route(head().to(logout::logged_out)))
         .service(
             endpoint("/rocketchat/login", "rocketchat", "GET, POST")
@@ -129,8 +149,13 @@ fn readable(path: &str, name: &'static str) -> Resource {
     with_methods(path, name, "GET, HEAD", false)
 }
 
+/// A resource that anybody may read, from any page.
+fn document(path: &str, name: &'static str) -> Resource {
+    with_methods(path, name, "GET, HEAD, OPTIONS", false).route(method(Method::OPTIONS).to(discovery::preflight))
+}
+
 /// A resource that people look at.
-fn page(path: &str, name: &'static str, allow: &'static str) -> Resource {
+pub(crate) fn page(path: &str, name: &'static str, allow: &'static str) -> Resource {
     with_methods(path, name, allow, true)
 }
 
@@ -160,12 +185,15 @@ pub(crate) fn endpoint_of(path: &str, base: &str) -> &'static str {
         "/account" => "account",
         "/set-password" => "set_password",
         "/forgot-password" => "forgot_password",
+        "/verify-email" => "verify_email",
+        "/register" | "/register/finish" => "register",
         "/" | "" => "home",
         _ if path.starts_with("/api/token") => "simplejwt",
         _ if path.starts_with("/api/v1/auth/rocket") => "rocket_identity",
         _ if path.starts_with("/oauth/userinfo/") => "userinfo",
         _ if path.starts_with("/rocketchat/") => "rocketchat",
         _ if path.starts_with("/api/v1/users") => "users",
+        _ if path.starts_with("/api/v1/tokens") => "tokens",
         _ if path.starts_with("/assets/") => "assets",
         _ => "unknown",
     }

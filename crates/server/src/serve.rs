@@ -4,7 +4,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::instance::{Instance, OpenError};
 use crate::middleware::shell;
 use crate::routes;
-use crate::settings::{Settings, TlsSettings};
+use crate::settings::{RegistrationSettings, Settings, TlsSettings};
 use crate::state::AppState;
 use crate::tasks::Tasks;
 use actix_web::dev::{Server, ServerHandle};
@@ -37,6 +37,9 @@ pub enum ServeError {
     /// The certificate or its key cannot be used.
     #[error("TLS cannot be served: {0}")]
     Tls(String),
+    /// Whoever registers would have a role that does not exist.
+    #[error("registration.role names the role {0:?}, which does not exist; there are: {1}")]
+    NoSuchRole(String, String),
     /// Anything else.
     #[error("the server cannot run: {0}")]
     Fault(Fault),
@@ -87,6 +90,7 @@ async fn end_with_the_writer(state: AppState, handle: ServerHandle) {
 pub fn start(settings: Settings, clock: Arc<dyn Clock>) -> Result<Running, ServeError> {
     let listener = listen(settings.http.listen)?;
     let instance = Instance::open_with(settings, clock)?;
+    check_registration(&instance)?;
     let ephemeral = open_ephemeral(&instance).map_err(ServeError::Fault)?;
     let state = AppState::new(instance, ephemeral).map_err(ServeError::Fault)?;
     on_own_changes(&state);
@@ -136,6 +140,16 @@ fn on_own_changes(state: &AppState) {
     }));
 }
 
+/// A role that nobody can be given is told at the start, and not to the first stranger who registers.
+fn check_registration(instance: &Instance) -> Result<(), ServeError> {
+    let RegistrationSettings { enabled, role } = &instance.settings.registration;
+    if !enabled {
+        return Ok(());
+    }
+    let roles = instance.read(|cx| Ok(cx.store.list_roles()?)).map_err(|error| ServeError::Fault(error.into_fault()))?;
+    if roles.contains(role) { Ok(()) } else { Err(ServeError::NoSuchRole(role.clone(), roles.join(", "))) }
+}
+
 fn listen(address: SocketAddr) -> Result<TcpListener, ServeError> {
     TcpListener::bind(address).map_err(|error| match error.kind() {
         std::io::ErrorKind::AddrInUse => ServeError::InUse(address),
@@ -155,7 +169,7 @@ fn open_ephemeral(instance: &Instance) -> Result<Arc<dyn Ephemeral>, Fault> {
 fn public_server(state: &AppState, listener: TcpListener) -> Result<Server, ServeError> {
     let data = Data::new(state.clone());
     let base = state.settings.issuer_path().to_owned();
-    let compat = state.settings.compat.clone();
+    let (compat, registers) = (state.settings.compat.clone(), state.settings.registration.enabled);
     let http = &state.settings.http;
     let server = HttpServer::new(move || {
         let (base, compat) = (base.clone(), compat.clone());
@@ -163,7 +177,7 @@ fn public_server(state: &AppState, listener: TcpListener) -> Result<Server, Serv
             .app_data(data.clone())
             .wrap(from_fn(shell::around))
             .wrap(NormalizePath::trim())
-            .configure(move |config| routes::configure(config, &base, &compat))
+            .configure(move |config| routes::configure(config, &base, &compat, registers))
     })
     .workers(http.worker_count())
     .worker_max_blocking_threads(blocking_threads(state))

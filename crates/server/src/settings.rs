@@ -11,6 +11,7 @@ mod http;
 mod issuer;
 mod lifetimes;
 mod operation;
+mod registration;
 mod rocketchat;
 mod secret_url;
 mod section;
@@ -33,6 +34,7 @@ pub use database::{DatabaseSettings, RedisSettings};
 pub use http::{HttpSettings, TlsSettings};
 pub use lifetimes::{KeySettings, RefreshSettings, RetentionSettings, SessionSettings, TokenSettings};
 pub use operation::{BackupSettings, LogFormat, LogSettings, MetricsSettings, OutboundSettings, OutboxSettings, TraceSettings};
+pub use registration::RegistrationSettings;
 pub use rocketchat::{RocketchatSettings, chat_url};
 pub use secret_url::SecretUrl;
 pub use sign_in::{BrandSettings, LoginSettings, PasswordSettings};
@@ -96,6 +98,8 @@ pub struct Settings {
     pub backup: BackupSettings,
     /// `[smtp]`
     pub smtp: SmtpSettings,
+    /// `[registration]`
+    pub registration: RegistrationSettings,
 }
 
 /// One thing that is wrong with the settings.
@@ -112,6 +116,8 @@ pub struct Problem {
 pub struct SettingsError {
     /// At least one.
     pub problems: Vec<Problem>,
+    /// Whether the file could not even be reached.
+    pub is_unreachable: bool,
 }
 
 impl std::fmt::Display for SettingsError {
@@ -136,8 +142,10 @@ impl Settings {
         let Some(path) = config else {
             return Self::from_sources(None, environment()?);
         };
-        let text =
-            std::fs::read_to_string(path).map_err(|error| SettingsError::of(&path.display().to_string(), format!("cannot be read: {error}")))?;
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError {
+            is_unreachable: error.kind() != std::io::ErrorKind::InvalidData,
+            ..SettingsError::of(&path.display().to_string(), format!("cannot be read: {error}"))
+        })?;
         Self::from_sources(Some(&text), environment()?)
     }
 
@@ -165,7 +173,7 @@ impl Settings {
         let mut root = Section::root(table);
         let settings = Self::read(&mut root);
         let problems = root.finish();
-        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems }) }
+        if problems.is_empty() { Ok(settings) } else { Err(SettingsError { problems, is_unreachable: false }) }
     }
 
     /// Settings from paths and values (`("http.listen", "127.0.0.1:0")`), without file and environment: for tests.
@@ -191,6 +199,7 @@ impl Settings {
             key_announcement: self.keys.announcement,
             secret_overlap: self.tokens.secret_overlap,
             password_link_lifetime: self.password.link_lifetime,
+            mailed_link_lifetime: self.smtp.link_lifetime,
             chat_client: self.rocketchat.client.clone(),
             chat_configured: self.rocketchat.url.is_some(),
         }
@@ -243,6 +252,8 @@ impl Settings {
 
     fn read(root: &mut Section) -> Self {
         let http = root.section("http", HttpSettings::read);
+        let smtp = root.section("smtp", SmtpSettings::read);
+        let can_mail = smtp.is_set() || root.has_problem("smtp.");
         let allow_insecure_issuer = root.flag("allow_insecure_issuer", false);
         Self {
             issuer: issuer::read(root, &http, allow_insecure_issuer),
@@ -267,14 +278,15 @@ impl Settings {
             retention: root.section("retention", RetentionSettings::read),
             trace: root.section("trace", TraceSettings::read),
             backup: root.section("backup", BackupSettings::read),
-            smtp: root.section("smtp", SmtpSettings::read),
+            smtp,
+            registration: root.section("registration", |section| RegistrationSettings::read(section, can_mail)),
         }
     }
 }
 
 impl SettingsError {
     fn of(path: &str, sentence: String) -> Self {
-        Self { problems: vec![Problem { path: path.to_owned(), sentence }] }
+        Self { problems: vec![Problem { path: path.to_owned(), sentence }], is_unreachable: false }
     }
 }
 
@@ -293,5 +305,5 @@ fn environment() -> Result<Vec<(String, String)>, SettingsError> {
             Err(_) => problems.push(Problem { path: name, sentence: "the value is not UTF-8".to_owned() }),
         }
     }
-    if problems.is_empty() { Ok(variables) } else { Err(SettingsError { problems }) }
+    if problems.is_empty() { Ok(variables) } else { Err(SettingsError { problems, is_unreachable: false }) }
 }

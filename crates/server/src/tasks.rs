@@ -6,8 +6,8 @@ use crate::outbox::{self, Poke};
 use crate::rocketchat::upkeep;
 use crate::state::AppState;
 use crate::trace;
-use propusk_domain::records::{AuditEvent, ChangeKind};
-use propusk_domain::{Cx, Error, Fault, UnixTime, ids, keys};
+use propusk_domain::records::{AuditEvent, ChangeKind, RefusalRecord};
+use propusk_domain::{Cx, Error, Fault, UnixTime, explain, keys, session};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -18,6 +18,9 @@ const WATCH: Duration = Duration::from_millis(250);
 
 /// How often refusals are written.
 const REFUSALS: Duration = Duration::from_millis(100);
+
+/// How long a database that takes no refusals is left alone.
+const REFUSALS_PAUSE: Duration = Duration::from_millis(500);
 
 /// How often the steps of sign-ins are written.
 const TRACES: Duration = Duration::from_millis(200);
@@ -30,6 +33,15 @@ const NOTES: Duration = Duration::from_secs(60);
 
 /// How often rows that have had their time are removed.
 const SWEEP: Duration = Duration::from_secs(60);
+
+/// How often it is looked whether so much time has passed, by the clock, that sessions may be over.
+const SESSIONS: Duration = Duration::from_secs(5);
+
+/// Seconds between two searches for sessions that are over.
+const SESSIONS_PAUSE: i64 = 60;
+
+/// Sessions ended in one transaction.
+const SESSIONS_BATCH: i64 = 50;
 
 /// Between two batches of the sweeper, so that a sign-in never waits for it.
 const SWEEP_PAUSE: Duration = Duration::from_millis(20);
@@ -84,12 +96,14 @@ impl Tasks {
             std::thread::Builder::new().name(name.to_owned()).spawn(move || work(&stop)).map_err(Fault::broken)
         };
         let (refusing, following, noting, sweeping, backing_up) = (state.clone(), state.clone(), state.clone(), state.clone(), state.clone());
+        let ending = state.clone();
         let mut threads = vec![
             spawn("watcher", Box::new(move |stop| watcher.run(stop)))?,
             spawn("refusals", Box::new(move |stop| write_refusals(&refusing, stop)))?,
             spawn("traces", Box::new(move |stop| write_traces(&following, stop)))?,
             spawn("notes", Box::new(move |stop| write_notes(&noting, stop)))?,
             spawn("sweeper", Box::new(move |stop| sweep(&sweeping, stop)))?,
+            spawn("sessions", Box::new(move |stop| end_sessions(&ending, stop)))?,
             spawn("backups", Box::new(move |stop| back_up(&backing_up, stop)))?,
         ];
         let (chat_state, chat_outbound) = (state.clone(), state.outbound.clone());
@@ -177,6 +191,7 @@ impl Watcher {
 }
 
 fn write_refusals(state: &AppState, stop: &Stop) {
+    let mut is_told = false;
     loop {
         let going_on = stop.wait(Duration::ZERO);
         let batch = state.refusals.take(REFUSALS);
@@ -186,8 +201,35 @@ fn write_refusals(state: &AppState, stop: &Stop) {
             }
             return;
         }
-        if let Err(error) = state.db.write(move |store| Ok(store.insert_refusals(&batch)?)) {
-            tracing::warn!(fault = %error.into_fault(), "refusals could not be recorded");
+        let (batch, events) = (completed(state, batch), state.refusals.take_events());
+        let written = (batch.clone(), events.clone());
+        let Err(error) = state.db.write(move |store| {
+            store.insert_refusals(&written.0)?;
+            Ok(written.1.iter().try_for_each(|event| store.insert_audit(event))?)
+        }) else {
+            is_told = false;
+            continue;
+        };
+        let fault = error.into_fault();
+        if !std::mem::replace(&mut is_told, true) {
+            tracing::warn!(%fault, "refusals could not be recorded");
+        }
+        // What passes is waited for, so that the references of an outage are known once it is over.
+        if fault.passing && going_on {
+            state.refusals.put_back(batch, events);
+            stop.wait(REFUSALS_PAUSE);
+        }
+    }
+}
+
+/// With what only a look at the registered clients can add; without it when they cannot be read.
+fn completed(state: &AppState, batch: Vec<RefusalRecord>) -> Vec<RefusalRecord> {
+    let mut completed = batch.clone();
+    match state.db.read(|store| Ok(explain::complete(store, &mut completed)?)) {
+        Ok(()) => completed,
+        Err(error) => {
+            tracing::debug!(fault = %error.into_fault(), "refusals are recorded without a look at what is registered");
+            batch
         }
     }
 }
@@ -217,7 +259,6 @@ fn write_notes(state: &AppState, stop: &Stop) {
         let (seen, issued, now) = (state.take_seen(), state.take_issued(), state.now());
         let used = state.take_used_tokens();
         if !(seen.is_empty() && issued.is_empty() && used.is_empty()) {
-            let rng = state.rng;
             let written = state.db.write(move |store| {
                 for (sid, at) in &seen {
                     store.touch_session(sid, *at)?;
@@ -226,7 +267,7 @@ fn write_notes(state: &AppState, stop: &Stop) {
                     store.touch_personal_token(id, *at)?;
                 }
                 for (client_id, count) in &issued {
-                    store.insert_audit(&client_tokens(client_id, *count, now, &rng))?;
+                    store.insert_audit(&client_tokens(client_id, *count, now))?;
                 }
                 Ok(())
             });
@@ -241,9 +282,9 @@ fn write_notes(state: &AppState, stop: &Stop) {
 }
 
 /// Tokens of a client's own are counted, not recorded one by one.
-fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_crypto::Random) -> AuditEvent {
+fn client_tokens(client_id: &str, count: u64, now: UnixTime) -> AuditEvent {
     AuditEvent {
-        id: ids::sortable(now, rng),
+        id: String::new(),
         at: now,
         kind: "client_tokens_issued".to_owned(),
         sub: None,
@@ -256,6 +297,28 @@ fn client_tokens(client_id: &str, count: u64, now: UnixTime, rng: &dyn propusk_c
 fn back_up(state: &AppState, stop: &Stop) {
     while state.settings.backup.schedule > 0 && stop.wait(BACKUPS) {
         schedule::run_if_due(state, &|| !stop.is_asked());
+    }
+}
+
+/// Sessions that end by themselves are ended: whoever hangs on them hears of it.
+fn end_sessions(state: &AppState, stop: &Stop) {
+    let mut looked = UnixTime(0);
+    while stop.wait(SESSIONS) {
+        let now = state.now();
+        if now.since(looked) < SESSIONS_PAUSE {
+            continue;
+        }
+        looked = now;
+        while stop.wait(SWEEP_PAUSE) {
+            match outbox::write(state, |cx| session::end_timed_out(cx, SESSIONS_BATCH)) {
+                Ok(0) => break,
+                Ok(count) => tracing::info!(count, "sessions have timed out"),
+                Err(error) => {
+                    tracing::warn!(fault = %error.into_fault(), "sessions that are over could not be ended");
+                    break;
+                }
+            }
+        }
     }
 }
 

@@ -8,7 +8,8 @@ use crate::pool::{self, Manager, Pool, Pooled};
 use crate::transaction::{Failure, Hear, Listener, Tx, announce, attempt, catch};
 use crate::writer::{Task, Writer, is_writer_thread};
 use diesel::prelude::*;
-use propusk_domain::store::Store;
+use propusk_domain::records::KeyRow;
+use propusk_domain::store::{Keys, Store};
 use propusk_domain::{Error, Fault};
 use std::path::Path;
 use std::sync::mpsc::sync_channel;
@@ -91,6 +92,20 @@ impl Database {
             migrate::create_file(path)?;
         }
         migrate::run(&target, BUSY_TIMEOUT_MS)
+    }
+
+    /// The sealed keys of the database at `url`, of whatever schema; none when there is no database yet.
+    pub fn sealed_keys(url: &str) -> Result<Vec<KeyRow>, Fault> {
+        let target = Target::parse(url)?;
+        if matches!(&target, Target::Sqlite(path) if !path.exists()) {
+            return Ok(Vec::new());
+        }
+        let mut connection = connect(&target, Role::Reader, BUSY_TIMEOUT_MS)?;
+        // The first migration makes the table, and none has changed it.
+        if migrate::inspect(&mut connection)?.is_empty()? {
+            return Ok(Vec::new());
+        }
+        Tx::new(&mut connection).list_keys()
     }
 
     /// The names of the migrations that the database still lacks, oldest first.

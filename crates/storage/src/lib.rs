@@ -43,4 +43,4 @@ pub use connection::Backend;
 pub use database::{Database, Settings, Submitted};
 pub use ephemeral::{MemoryEphemeral, RedisEphemeral, SqlEphemeral};
 pub use error::StorageError;
-pub use site::{Membership, SiteDatabase, SiteTable};
+pub use site::{Membership, SiteDatabase, SiteRow, SiteTable};

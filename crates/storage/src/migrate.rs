@@ -73,6 +73,11 @@ impl State {
         Err(StorageError::unusable(format!("the database is not migrated ({} missing): run `propusk migrate`", self.pending_names().join(", "))))
     }
 
+    /// Whether none of the program's migrations has been applied.
+    pub(crate) fn is_empty(&self) -> Result<bool, Fault> {
+        Ok(self.pending.len() == versions()?.len())
+    }
+
     /// The names of the migrations that are missing, in order.
     pub(crate) fn pending_names(&self) -> Vec<String> {
         self.pending.iter().map(|(_, name)| name.clone()).collect()

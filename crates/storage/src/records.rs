@@ -5,10 +5,13 @@ use crate::error::StorageError;
 use crate::schema::{audit, refusals};
 use crate::transaction::Tx;
 use diesel::prelude::*;
-use propusk_domain::Fault;
+use propusk_crypto::SystemRandom;
 use propusk_domain::records::{AuditEvent, AuditFilter, RefusalRecord};
 use propusk_domain::store::{Records, Stored};
 use propusk_domain::time::UnixTime;
+use propusk_domain::{Fault, ids};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
 
 #[derive(Queryable, Selectable, Insertable)]
 #[diesel(table_name = audit, check_for_backend(MultiBackend), treat_none_as_default_value = false)]
@@ -32,11 +35,27 @@ struct RefusalRow {
     detail: String,
 }
 
+/// The moment that the newest event of this process was given, in microseconds.
+static NEWEST: AtomicU64 = AtomicU64::new(0);
+
+/// Identifiers sort in the order in which this process adds events, even those of one second, and by the machine's clock among processes. On
+/// SQLite, which has one writer, that is the order of the commits.
+fn next_id() -> String {
+    let now = u64::try_from(since_epoch().as_micros()).unwrap_or(u64::MAX);
+    let before = NEWEST.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |newest| Some(now.max(newest + 1))).unwrap_or_else(|newest| newest);
+    ids::ordered(now.max(before + 1), &SystemRandom)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the time of a request is too coarse to order what happens within a second")]
+fn since_epoch() -> Duration {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
+}
+
 impl Records for Tx<'_> {
     fn insert_audit(&mut self, event: &AuditEvent) -> Stored<()> {
         let event = event.clone();
         let row = AuditRow {
-            id: event.id,
+            id: if event.id.is_empty() { next_id() } else { event.id },
             at: event.at.0,
             kind: event.kind,
             sub: event.sub,
@@ -62,9 +81,8 @@ impl Records for Tx<'_> {
         if let Some(since) = filter.since {
             query = query.filter(audit::at.ge(since.0));
         }
-        let rows = self.run("reading the audit trail", |c| {
-            query.order((audit::at.desc(), audit::id.desc())).limit(filter.limit).select(AuditRow::as_select()).load(c)
-        })?;
+        let rows =
+            self.run("reading the audit trail", |c| query.order(audit::id.desc()).limit(filter.limit).select(AuditRow::as_select()).load(c))?;
         Ok(rows.into_iter().map(AuditEvent::from).collect())
     }
 

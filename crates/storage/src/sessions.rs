@@ -89,6 +89,33 @@ impl Sessions for Tx<'_> {
         Ok(count == 1)
     }
 
+    fn list_timed_out_sessions(&mut self, now: UnixTime, idle_since: UnixTime, limit: i64) -> Stored<Vec<Session>> {
+        let over = sessions::expires_at.le(now.0).or(sessions::last_seen_at.le(idle_since.0));
+        let rows: Vec<SessionRow> = self.run("listing sessions that are over", |c| {
+            sessions::table
+                .filter(sessions::revoked_at.is_null())
+                .filter(over)
+                .order((sessions::sub, sessions::sid))
+                .limit(limit)
+                .select(SessionRow::as_select())
+                .load(c)
+        })?;
+        rows.into_iter().map(Session::try_from).collect()
+    }
+
+    fn end_timed_out_session(&mut self, sid: &str, now: UnixTime, idle_since: UnixTime) -> Stored<bool> {
+        let over = sessions::expires_at.le(now.0).or(sessions::last_seen_at.le(idle_since.0));
+        let count = self.run("ending a session that is over", |c| {
+            diesel::update(sessions::table.find(sid).filter(sessions::revoked_at.is_null()).filter(over))
+                .set(sessions::revoked_at.eq(now.0))
+                .execute(c)
+        })?;
+        if count == 1 {
+            self.changed(ChangeKind::Session, sid);
+        }
+        Ok(count == 1)
+    }
+
     fn revoke_sessions_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize> {
         let sids: Vec<String> = self.run("ending a person's sessions", |c| {
             diesel::update(sessions::table.filter(sessions::sub.eq(sub)).filter(sessions::revoked_at.is_null()))

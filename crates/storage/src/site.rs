@@ -3,13 +3,16 @@
 use crate::error::{StorageError, fault};
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Binary, Nullable, Text};
 use diesel::{PgConnection, SqliteConnection};
 use propusk_domain::Fault;
 use std::path::Path;
 
 /// Rows that are read at once.
 const PAGE: i64 = 200;
+
+/// The largest row that is handed over, in bytes of JSON: a field of many megabytes must not fill the memory 200 times.
+const LARGEST_ROW: usize = 1024 * 1024;
 
 /// An open database of a site.
 pub struct SiteDatabase(Site);
@@ -58,18 +61,47 @@ struct Column {
     key_place: i64,
 }
 
-#[derive(QueryableByName)]
-struct Row {
-    #[diesel(sql_type = Text)]
-    body: String,
+/// A row of the site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRow {
+    /// The primary key as text, as far as there is one.
+    pub key: String,
+    /// All columns as a JSON object, or why there is none.
+    pub body: Result<String, &'static str>,
 }
 
 #[derive(QueryableByName)]
-struct NumberedRow {
+struct PostgresRow {
+    #[diesel(sql_type = Text)]
+    key: String,
+    #[diesel(sql_type = Nullable<Text>)]
+    body: Option<String>,
+}
+
+#[derive(QueryableByName)]
+struct SqliteRow {
     #[diesel(sql_type = BigInt)]
     number: i64,
-    #[diesel(sql_type = Text)]
-    body: String,
+    // Bytes, because SQLite does not look whether a text is UTF-8.
+    #[diesel(sql_type = Binary)]
+    key: Vec<u8>,
+    #[diesel(sql_type = Nullable<Binary>)]
+    body: Option<Vec<u8>>,
+}
+
+const TOO_LARGE: &str = "the row is larger than 1 MiB";
+
+impl From<PostgresRow> for SiteRow {
+    fn from(row: PostgresRow) -> Self {
+        Self { key: row.key, body: row.body.ok_or(TOO_LARGE) }
+    }
+}
+
+impl From<SqliteRow> for SiteRow {
+    fn from(row: SqliteRow) -> Self {
+        let text = |body: Vec<u8>| String::from_utf8(body).map_err(|_| "the row holds text that is not UTF-8");
+        Self { key: String::from_utf8_lossy(&row.key).into_owned(), body: row.body.ok_or(TOO_LARGE).and_then(text) }
+    }
 }
 
 #[derive(QueryableByName)]
@@ -160,24 +192,24 @@ impl SiteDatabase {
     }
 
     /// Hands every row of a table over as a JSON object, oldest first; a list of memberships is its member `groups`. Memory
-    /// holds one page.
+    /// holds one page, without the rows that are larger than 1 MiB.
     pub fn each<E: From<Fault>>(
         &mut self,
         table: &SiteTable,
         groups: Option<&Membership>,
-        mut hear: impl FnMut(String) -> Result<(), E>,
+        mut hear: impl FnMut(SiteRow) -> Result<(), E>,
     ) -> Result<(), E> {
         match &mut self.0 {
             Site::Postgres(c) => {
                 let select = postgres_rows(table, groups);
                 c.batch_execute(&format!("DECLARE site_rows CURSOR FOR {select}")).map_err(|error| fault("reading the site", error))?;
                 loop {
-                    let rows: Vec<Row> =
+                    let rows: Vec<PostgresRow> =
                         diesel::sql_query(format!("FETCH {PAGE} FROM site_rows")).load(c).map_err(|error| fault("reading the site", error))?;
                     if rows.is_empty() {
                         break;
                     }
-                    rows.into_iter().try_for_each(|row| hear(row.body))?;
+                    rows.into_iter().try_for_each(|row| hear(row.into()))?;
                 }
                 c.batch_execute("CLOSE site_rows").map_err(|error| fault("reading the site", error))?;
             }
@@ -186,11 +218,11 @@ impl SiteDatabase {
                 let mut after = i64::MIN;
                 loop {
                     // Page by page, because a site whose journal is not a WAL cannot write while somebody reads.
-                    let rows: Vec<NumberedRow> =
+                    let rows: Vec<SqliteRow> =
                         diesel::sql_query(&select).bind::<BigInt, _>(after).load(c).map_err(|error| fault("reading the site", error))?;
-                    let Some(last) = rows.last() else { break };
-                    after = last.number;
-                    rows.into_iter().try_for_each(|row| hear(row.body))?;
+                    let Some(last) = rows.iter().map(|row| row.number).max() else { break };
+                    after = last;
+                    rows.into_iter().try_for_each(|row| hear(row.into()))?;
                 }
             }
         }
@@ -201,17 +233,21 @@ impl SiteDatabase {
 fn postgres_rows(table: &SiteTable, groups: Option<&Membership>) -> String {
     let name = quoted(&table.name);
     let order = table.key.as_deref().map_or_else(String::new, |key| format!(" ORDER BY t.{}", quoted(key)));
-    match (groups, &table.key) {
+    let key = table.key.as_deref().map_or_else(|| "''".to_owned(), |key| format!("coalesce(t.{}::text, '')", quoted(key)));
+    let object = match (groups, &table.key) {
         (Some(groups), Some(key)) => format!(
-            "SELECT (to_jsonb(t) || jsonb_build_object('groups', (SELECT coalesce(jsonb_agg(g.{}), '[]') FROM {} g WHERE g.{} = t.{})))::text AS body \
-             FROM {name} t{order}",
+            "(to_jsonb(t) || jsonb_build_object('groups', (SELECT coalesce(jsonb_agg(g.{}), '[]') FROM {} g WHERE g.{} = t.{})))::text",
             quoted(&groups.member),
             quoted(&groups.table),
             quoted(&groups.owner),
             quoted(key)
         ),
-        _ => format!("SELECT to_jsonb(t)::text AS body FROM {name} t{order}"),
-    }
+        _ => "to_jsonb(t)::text".to_owned(),
+    };
+    format!(
+        "SELECT {key} AS key, CASE WHEN octet_length(o.body) <= {LARGEST_ROW} THEN o.body END AS body \
+         FROM {name} t CROSS JOIN LATERAL (SELECT {object} AS body) o{order}"
+    )
 }
 
 fn sqlite_rows(table: &SiteTable, groups: Option<&Membership>) -> String {
@@ -227,8 +263,11 @@ fn sqlite_rows(table: &SiteTable, groups: Option<&Membership>) -> String {
             quoted(key)
         ));
     }
+    let key = table.key.as_deref().map_or_else(|| "''".to_owned(), |key| format!("coalesce(t.{}, '')", quoted(key)));
     format!(
-        "SELECT t.rowid AS number, json_object({}) AS body FROM {} t WHERE t.rowid > $1 ORDER BY t.rowid LIMIT {PAGE}",
+        "SELECT number, key, CASE WHEN length(body) <= {LARGEST_ROW} THEN body END AS body FROM (\
+         SELECT t.rowid AS number, CAST({key} AS BLOB) AS key, CAST(json_object({}) AS BLOB) AS body FROM {} t \
+         WHERE t.rowid > $1 ORDER BY t.rowid LIMIT {PAGE})",
         members.join(", "),
         quoted(&table.name)
     )

@@ -6,7 +6,7 @@ use crate::schema::changes;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use propusk_domain::records::{Change, ChangeKind};
-use propusk_domain::store::Stored;
+use propusk_domain::store::{Stored, Turns};
 use propusk_domain::{Error, Fault};
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -106,6 +106,17 @@ impl<'c> Tx<'c> {
             self.flushed.push(Change { seq, kind, id });
         }
         Ok(())
+    }
+}
+
+impl Turns for Tx<'_> {
+    /// On PostgreSQL a lock of its own, which no ordinary request takes: behind a lock on rows of theirs each could wait for the other.
+    fn take_turn(&mut self) -> Stored<()> {
+        const TURN: i64 = 0x70_72_6f_70_75_73_6b;
+        self.run("taking a turn", |connection| match connection {
+            AnyConnection::Postgres(c) => diesel::sql_query("SELECT pg_advisory_xact_lock($1)").bind::<BigInt, _>(TURN).execute(c).map(drop),
+            AnyConnection::Sqlite(_) => Ok(()),
+        })
     }
 }
 

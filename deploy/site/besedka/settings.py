@@ -21,6 +21,13 @@ def _number(name, default):
         raise ImproperlyConfigured(f"{name} must be a number") from None
 
 
+def _count(name, default, least=0):
+    number = _number(name, default)
+    if number != int(number) or number < least:
+        raise ImproperlyConfigured(f"{name} must be a whole number of at least {least}")
+    return int(number)
+
+
 def _secret(name):
     path = _text(f"{name}_FILE")
     return Path(path).read_text(encoding="utf-8").strip() if path else ""
@@ -48,6 +55,12 @@ ROLES_MAX_AGE = _number("ROLES_MAX_AGE", 30)
 ROLES_GRACE = _number("ROLES_GRACE", 300)
 # Seconds of an empty chat frame until the page says why.
 CHAT_PATIENCE = _number("CHAT_PATIENCE", 10)
+# Attempts to register in REGISTER_WINDOW seconds, of one address and of all together.
+REGISTER_WINDOW = _number("REGISTER_WINDOW", 3600)
+REGISTER_PER_ADDRESS = _count("REGISTER_PER_ADDRESS", 10, least=1)
+REGISTER_IN_ALL = _count("REGISTER_IN_ALL", 200, least=1)
+# Proxies of ours in front of the site, each of which appends to X-Forwarded-For.
+PROXIES = _count("PROXIES", 1 if SITE_URL.startswith("https://") else 0)
 # The roles of the service, least first; the site knows three of them by what they may do.
 ROLES = ("user", "moderator", "owner")
 ADMIN_ROLES = {"owner"}
@@ -114,6 +127,8 @@ DATABASES = {
         "ENGINE": "django.db.backends.sqlite3",
         "NAME": DATA_DIR / "site.db",
         "OPTIONS": {"transaction_mode": "IMMEDIATE", "timeout": 10, "init_command": "PRAGMA journal_mode=WAL"},
+        # A file, as in earnest: threads of a test wait for each other there.
+        "TEST": {"NAME": DATA_DIR / "test.db"},
     }
 }
 TEMPLATES = [

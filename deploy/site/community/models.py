@@ -89,6 +89,13 @@ class HeardLogout(models.Model):
     heard_at = models.FloatField(db_index=True)
 
 
+class RegistrationAttempt(models.Model):
+    """Somebody tried to register from this address: a row until it no longer counts (throttle.py)."""
+
+    address = models.CharField(max_length=64, db_index=True)
+    made_at = models.FloatField(db_index=True)
+
+
 class Author(models.Model):
     """Somebody whose books the community reads: changed by whom the model permissions let."""
 

@@ -1,5 +1,7 @@
 """The pages: home with its talk, registration, moderators, chat."""
 
+import math
+
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -14,8 +16,9 @@ from . import chat as chat_frame
 from . import people
 from .middleware import access_token
 from .models import Person, Talk
-from .people import Invalid, Refused, Taken, Unreachable
+from .people import Changed, Invalid, Refused, Taken, Unreachable
 from .sign_in import TOKENS
+from .throttle import TooMany, count_attempt
 from .words import LANGUAGES, say
 
 _signed_in = login_required(login_url="sign-in", redirect_field_name="next")
@@ -51,11 +54,21 @@ def register(request):
     values = {name: request.POST.get(name, "").strip() for name in _FIELDS if name != "password"}
     if request.method != "POST":
         return render(request, "community/register.html", {"values": values})
-    errors = _register(request, values, request.POST.get("password", ""))
+    try:
+        errors = _register(request, values, request.POST.get("password", ""))
+    except TooMany as error:
+        return _register_later(request, values, error)
     if errors:
         return render(request, "community/register.html", {"values": values, "errors": errors}, status=422)
     messages.success(request, say(request, "registered"))
     return redirect("sign-in")
+
+
+def _register_later(request, values, error):
+    sentence = say(request, f"too-many-{error.scope}").format(minutes=math.ceil(error.retry_after / 60))
+    response = render(request, "community/register.html", {"values": values, "errors": {"form": sentence}}, status=429)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
 
 
 def _register(request, values, password):
@@ -68,6 +81,7 @@ def _register(request, values, password):
         errors.setdefault("email", say(request, "email-refused"))
     if errors:
         return errors
+    count_attempt(request)
     try:
         people.create(**values, password=password, locale=request.language)
     except Taken as error:
@@ -108,13 +122,19 @@ def _may_change(request, person):
 
 
 def _change_role(request, grantable):
-    sub, role = request.POST.get("sub", ""), request.POST.get("role", "")
+    sub, role, version = (request.POST.get(name, "") for name in ("sub", "role", "version"))
     try:
         # The person as they are now, not as the form says.
-        if role not in grantable or not _may_change(request, people.read(sub)):
+        person = people.read(sub)
+        if role not in grantable or not _may_change(request, person):
             return forbidden(request)
-        people.set_role(sub, role)
+        if version != person.get("version"):
+            raise Changed
+        # And as they are when it is written: whoever has become an owner in between stays one.
+        people.set_role(sub, role, version)
         messages.success(request, say(request, "role-changed"))
+    except Changed:
+        messages.error(request, say(request, "role-changed-meanwhile"))
     except (Invalid, Taken, Refused, Unreachable):
         messages.error(request, say(request, "role-not-changed"))
     return redirect("moderators")

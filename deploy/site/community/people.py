@@ -23,6 +23,10 @@ class Taken(Exception):
         self.fields = fields or {}
 
 
+class Changed(Exception):
+    """The person is not as they were when they were read."""
+
+
 def create(username, name, email, password, locale):
     """A new person with the least role. The address is not known to be theirs until they have followed a link."""
     person = {"username": username, "name": name, "email": email, "password": password, "role": settings.ROLES[0], "locale": locale}
@@ -40,15 +44,15 @@ def read(sub):
     return _ask("GET", f"/{quote(sub, safe='')}")
 
 
-def set_role(sub, role):
-    """Gives the person another role."""
-    return _ask("PATCH", f"/{quote(sub, safe='')}", json={"role": role})
+def set_role(sub, role, version):
+    """Gives the person another role, if they still are as `version` says; raises `Changed` otherwise."""
+    return _ask("PATCH", f"/{quote(sub, safe='')}", {"If-Match": f'"{version}"'}, json={"role": role})
 
 
-def _ask(method, path, **options):
+def _ask(method, path, conditions=None, **options):
     """One request of the API with the site's own token; with a fresh one when the first is refused."""
     for attempt in range(2):
-        headers = {"Authorization": f"Bearer {provider.own_token()}"}
+        headers = {"Authorization": f"Bearer {provider.own_token()}", **(conditions or {})}
         answer = provider.ask_whole(method, f"{settings.PEOPLE_URL}{path}", headers=headers, **options)
         if answer.status_code != 401 or attempt:
             return _judge(answer)
@@ -64,9 +68,11 @@ def _judge(answer):
     fields = {str(error.get("field")): str(error.get("message")) for error in errors if isinstance(error, dict)}
     if answer.status_code == 409:
         raise Taken(fields)
+    if answer.status_code == 412:
+        raise Changed
     if answer.status_code in (400, 422):
         raise Invalid(fields, str(body.get("error_description", "")))
     raise Refused(answer.status_code, str(body.get("error", "")), str(body.get("error_description", "")))
 
 
-__all__ = ["Invalid", "Refused", "Taken", "Unreachable", "create", "read", "search", "set_role"]
+__all__ = ["Changed", "Invalid", "Refused", "Taken", "Unreachable", "create", "read", "search", "set_role"]

@@ -52,6 +52,14 @@ WORDS = {
     "email-refused": ("Это не похоже на адрес почты.", "This does not look like an e-mail address."),
     "taken": ("Это имя или этот адрес уже заняты.", "This name or this address is taken."),
     "not-accepted": ("Служба входа не приняла эти данные.", "The sign-in service did not accept this."),
+    "too-many-address": (
+        "С вашего адреса слишком много попыток регистрации. Попробуйте через {minutes} мин.",
+        "Too many attempts to register from your address. Try again in {minutes} min.",
+    ),
+    "too-many-all": (
+        "Сейчас регистрируется слишком много людей. Попробуйте через {minutes} мин.",
+        "Too many people are registering just now. Try again in {minutes} min.",
+    ),
     "registered": ("Учётная запись создана.", "The account was created."),
     "moderators-heading": ("Люди и роли", "People and roles"),
     "moderators-lead": (
@@ -68,6 +76,10 @@ WORDS = {
     "role-moderator": ("модератор", "moderator"),
     "role-owner": ("владелец", "owner"),
     "role-changed": ("Роль изменена.", "The role was changed."),
+    "role-changed-meanwhile": (
+        "Этого человека только что изменил кто-то другой. Посмотрите, как теперь, и повторите.",
+        "Somebody else has just changed this person. See how they are now, and try again.",
+    ),
     "role-not-changed": ("Роль не изменилась: служба входа отказала или не ответила.", "The role was not changed: the sign-in service refused or did not answer."),
     "chat-heading": ("Чат", "Chat"),
     "channels": ("Каналы", "Channels"),

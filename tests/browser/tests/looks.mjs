@@ -4,7 +4,8 @@ import { createRequire } from 'node:module';
 import { test } from 'node:test';
 
 import { appears, artifact, guess, inBrowser, signIn } from '../browser.mjs';
-import { authorizeUrl, house, names, person } from '../house.mjs';
+import { authorizeUrl, house, names, person, propusk } from '../house.mjs';
+import { linkTo } from '../mail.mjs';
 
 const axe = createRequire(import.meta.url)('axe-core').source;
 const sizes = [
@@ -65,6 +66,60 @@ const pages = {
     await page.fill('#account-new-password', 'password');
     await page.click('#account-change-password');
     await appears(page, '#account-notice');
+  },
+  'account-email-asked': async (page, who) => {
+    await askForAddress(page, who, who.password);
+    await page.waitForURL(/done=email/);
+  },
+  'account-email-error': async (page, who) => {
+    await askForAddress(page, who, 'wrong');
+    await appears(page, '#account-notice');
+  },
+  'verify-email': async (page, who) => {
+    await askForAddress(page, who, who.password);
+    await page.waitForURL(/done=email/);
+    await page.goto(await linkTo(`${who.username}@new.example`));
+    await appears(page, '#verify-email-submit');
+  },
+  'verify-email-done': async (page, who) => {
+    await pages['verify-email'](page, who);
+    await page.click('#verify-email-submit');
+    await appears(page, '#verify-email-done');
+  },
+  'verify-email-dead': (page) => page.goto(`${house.issuer}/verify-email?token=damaged`),
+  'forgot-password': (page) => page.goto(`${house.issuer}/forgot-password`),
+  'forgot-password-sent': (page) => page.goto(`${house.issuer}/forgot-password?sent=1`),
+  'set-password': async (page, who) => {
+    const { url } = await propusk('user', 'set-password', who.username, '--link');
+    await page.goto(url);
+  },
+  'set-password-error': async (page, who) => {
+    await pages['set-password'](page, who);
+    await page.fill('#password', 'password');
+    await page.click('#set-password-submit');
+    await appears(page, '#set-password-notice');
+  },
+  register: (page) => page.goto(`${house.issuer}/register`),
+  'register-error': async (page, who) => {
+    await page.goto(`${house.issuer}/register`);
+    await register(page, who.username, `new-${who.username}@example.org`);
+    await appears(page, '#register-notice');
+  },
+  'register-sent': async (page, who) => {
+    await page.goto(`${house.issuer}/register`);
+    await register(page, `new-${who.username}`, `new-${who.username}@example.org`);
+    await appears(page, '#register-sent');
+  },
+  'register-finish': async (page, who) => {
+    await pages['register-sent'](page, who);
+    await page.goto(await linkTo(`new-${who.username}@example.org`));
+    await appears(page, '#register-finish-submit');
+  },
+  'register-finish-error': async (page, who) => {
+    await pages['register-finish'](page, who);
+    await page.fill('#password', 'password');
+    await page.click('#register-finish-submit');
+    await appears(page, '#register-notice');
   },
   logout: async (page, who) => {
     await pages.home(page, who);
@@ -150,6 +205,22 @@ test('the picture of the README', () =>
     assert.ok((await page.innerText('.stub')).includes(names.rocketchat));
     await page.screenshot({ path: artifact('readme-login') });
   }));
+
+async function askForAddress(page, who, password) {
+  await page.goto(`${house.issuer}/account`);
+  await signIn(page, who);
+  await appears(page, '#account-change-email');
+  await page.fill('#account-new-email', `${who.username}@new.example`);
+  await page.fill('#account-email-password', password);
+  await page.click('#account-change-email');
+}
+
+async function register(page, username, email) {
+  await page.fill('#username', username);
+  await page.fill('#name', 'Nina');
+  await page.fill('#email', email);
+  await page.click('#register-submit');
+}
 
 async function inspect(page, name, language) {
   assert.equal(await page.getAttribute('html', 'lang'), language);

@@ -1,9 +1,10 @@
 //! The stand-in of Rocket.Chat as a process, for the demonstration and for tests in a browser: its REST API and its pages on a port of this
 //! machine, with an administrator `root`, and the channels and the role that the default role map speaks of. What it knows is in memory.
 //!
-//! `chat --listen 127.0.0.1:3000 [--edition 8.9] [--create-token-secret-file FILE] [--admin-file FILE]`
+//! `chat --listen 127.0.0.1:3000 [--edition 8.9] [--create-token-secret-file FILE] [--admin-file FILE] [--proxy-headers FILE]`
 //!
-//! `--admin-file` names where the administrator's access go: `{"user_id", "token"}`. Ends with the signal that ends it.
+//! `--admin-file` names where the administrator's access go: `{"user_id", "token"}`; `--proxy-headers` has lines `Name: value` that its pages are sent with.
+//! Ends with the signal that ends it.
 #![allow(
     missing_docs,
     clippy::unwrap_used,
@@ -25,6 +26,7 @@ struct Options {
     edition: Edition,
     secret_file: Option<PathBuf>,
     admin_file: Option<PathBuf>,
+    proxy_headers: Option<PathBuf>,
 }
 
 fn main() {
@@ -34,6 +36,7 @@ fn main() {
         let secret = std::fs::read_to_string(file).expect("the file of the secret");
         chat.state().create_tokens_secret = Some(secret.trim_end().to_owned());
     }
+    chat.state().proxy_headers = options.proxy_headers;
     let (user_id, token) = chat.state().admin_token();
     {
         let mut state = chat.state();
@@ -59,8 +62,13 @@ fn write_private(file: &Path, text: &str) {
 }
 
 fn options() -> Options {
-    let mut options =
-        Options { listen: SocketAddr::from(([127, 0, 0, 1], 3000)), edition: Edition::community(8, 9), secret_file: None, admin_file: None };
+    let mut options = Options {
+        listen: SocketAddr::from(([127, 0, 0, 1], 3000)),
+        edition: Edition::community(8, 9),
+        secret_file: None,
+        admin_file: None,
+        proxy_headers: None,
+    };
     let mut arguments = std::env::args().skip(1);
     while let Some(name) = arguments.next() {
         let value = arguments.next().unwrap_or_else(|| panic!("{name} needs a value"));
@@ -72,6 +80,7 @@ fn options() -> Options {
             }
             "--create-token-secret-file" => options.secret_file = Some(value.into()),
             "--admin-file" => options.admin_file = Some(value.into()),
+            "--proxy-headers" => options.proxy_headers = Some(value.into()),
             other => panic!("unknown argument {other}"),
         }
     }

@@ -134,7 +134,7 @@ fn name(config: &Config, identity: &Map<String, Value>) -> Option<Value> {
 }
 
 fn placeholder_value(placeholder: &str, identity: &Map<String, Value>) -> Option<String> {
-    let expression = placeholder.strip_prefix('/').and_then(|rest| rest.split_once("/::"));
+    let expression = placeholder.strip_prefix('/').and_then(|rest| rest.rsplit_once("/::"));
     match expression {
         Some((expression, field)) => {
             let value = js_string(path(identity, field)?);

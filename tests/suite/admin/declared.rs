@@ -89,6 +89,50 @@ fn a_declaration_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn a_role_map_keeps_the_lines_that_the_file_does_not_name() {
+    let house = House::new();
+    let map = |house: &House| house.write(|cx| Ok(cx.store.list_role_maps()?)).unwrap().into_iter().find(|map| map.name == "rocket-chat").unwrap();
+    let before = map(&house);
+    let file = "[role_maps.rocket-chat.roles]\nmoderator = [\"moderator\"]\n";
+    let planned = house.plan(file, false);
+    assert_eq!(planned[0].fields.iter().map(|field| field.name.as_str()).collect::<Vec<_>>(), ["roles"]);
+    house.apply(file, Material::default(), false).unwrap();
+    let after = map(&house);
+    assert_eq!(after.groups, before.groups);
+    assert_eq!(after.roles["moderator"], ["moderator"]);
+    assert_eq!((&after.roles["owner"], &after.roles["user"]), (&before.roles["owner"], &before.roles["user"]));
+
+    house.apply(file, Material::default(), true).unwrap();
+    let pruned = map(&house);
+    assert_eq!(pruned.roles.keys().collect::<Vec<_>>(), ["moderator"], "a table that is present is pruned");
+    assert_eq!(pruned.groups, before.groups, "one that is absent is not");
+}
+
+#[test]
+fn a_plan_is_refused_for_what_the_deed_is_refused_for_and_writes_nothing() {
+    let house = House::new();
+    house.add("boris", "user");
+    house.set(&house.add("vera", "user"), UserPatch { email: Some("vera@example.org".into()), ..UserPatch::default() }).unwrap();
+    let before = house.audit();
+    for (file, prune, cause) in [
+        ("[[clients]]\nclient_id = \"w\"\npreset = \"web\"\nredirect_uris = [\"javascript:x\"]", false, Cause::InvalidRedirectUri),
+        ("[[clients]]\nclient_id = \"w w\"\npreset = \"service\"", false, Cause::InvalidName),
+        ("[[clients]]\nclient_id = \"w\"\npreset = \"service\"\naccess_token_lifetime = 0", false, Cause::InvalidSetting),
+        ("[[users]]\nusername = \"анна\"\nrole = \"user\"", false, Cause::InvalidName),
+        ("[[users]]\nusername = \"anna\"\nrole = \"user\"\nemail = \"vera@example.org\"", false, Cause::NameTaken),
+        ("[[users]]\nusername = \"anna\"\nrole = \"user\"\naliases = [\"Boris\"]", false, Cause::NameTaken),
+        ("roles = [\"гость\"]", false, Cause::InvalidName),
+        ("roles = [\"owner\"]", true, Cause::InUse),
+    ] {
+        assert_eq!(house.rehearse(file, prune).unwrap_err().detail.cause, cause, "{file}");
+        assert_eq!(house.apply(file, Material::default(), prune).unwrap_err().detail.cause, cause, "{file}");
+    }
+    assert_eq!(house.rehearse("[[users]]\nusername = \"anna\"\nrole = \"user\"", false).unwrap().len(), 1);
+    assert!(house.write(|cx| users::find(cx.store, "anna")).is_err(), "a rehearsal leaves nothing behind");
+    assert_eq!(house.audit(), before);
+}
+
+#[test]
 fn pruning_removes_what_a_present_section_does_not_name() {
     let house = House::new();
     house.add("outsider", "user");

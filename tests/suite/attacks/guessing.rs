@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 propusk_tests::on_each_backend![
     an_account_guessed_from_one_address_is_slowed_within_twenty,
+    the_operator_hears_of_guessing_once_a_window,
     an_account_guessed_from_many_addresses_is_slowed_within_forty,
     an_address_that_tries_many_accounts_is_slowed_within_a_hundred,
     guesses_of_the_minute_before_still_count,
@@ -60,6 +61,41 @@ fn an_account_guessed_from_one_address_is_slowed_within_twenty(backend: Backend)
     server.advance(120);
     assert_eq!(form.post("anna", &anna.password).status, 303, "two minutes after the guessing stops the owner signs in");
     assert_eq!(form.post("anna", "guess").status, 403, "a success ends the failures in a row");
+}
+
+fn the_operator_hears_of_guessing_once_a_window(backend: Backend) {
+    let server = TestServer::start(backend);
+    let anna = server.add_user("anna", "user");
+    let form = OpenForm::at(&server.issuer);
+    let events = |count: usize| {
+        let began = Instant::now();
+        while server.audit("sign_in_throttled").len() < count {
+            assert!(began.elapsed() < Duration::from_secs(60), "{:?}", server.audit("sign_in_throttled"));
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        server.audit("sign_in_throttled")
+    };
+    guesses_until_slowed(20, |_| form.post("anna", "guess"));
+    // Further guesses are refused one by one and told once.
+    let mut last = form.post("anna", "guess");
+    for _ in 0..15 {
+        last = form.post("anna", "guess");
+    }
+    server.explain(&html::text_of(&last.text(), "error-reference").unwrap());
+    let told = events(1);
+    assert_eq!((told.len(), told[0].sub.as_deref()), (1, Some(anna.user.sub.as_str())));
+    let detail = told[0].detail.clone().unwrap();
+    assert!(detail.starts_with("login.account_at_address reached from 127.0.0.1, account known, reference "), "{detail}");
+    let reference = detail.rsplit(' ').next().unwrap();
+    assert_eq!(server.explain(reference).detail.cause.slug(), "login_throttled");
+    // Whether or not anybody has the name; the name itself is nowhere.
+    guesses_until_slowed(20, |_| form.post("nobody-has-this-name", "guess"));
+    let told = events(2);
+    let detail = told[0].detail.clone().unwrap();
+    assert!(told.len() == 2 && told[0].sub.is_none() && detail.contains("account unknown") && !detail.contains("nobody-has"), "{told:?}");
+    server.advance(240);
+    guesses_until_slowed(20, |_| form.post("anna", "guess"));
+    assert_eq!(events(3).len(), 3, "another window");
 }
 
 fn an_account_guessed_from_many_addresses_is_slowed_within_forty(backend: Backend) {

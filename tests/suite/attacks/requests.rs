@@ -59,6 +59,10 @@ fn scripts_of_public_clients_may_ask_and_others_may_not(backend: Backend) {
         let answer = Request::get(&server.url(path)).header("Origin", "https://anybody.example").send().unwrap();
         assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}");
         assert_eq!(answer.header("access-control-allow-credentials"), None);
+        let asked = preflight(&server, path, "https://anybody.example");
+        assert_eq!((asked.status, asked.header("access-control-allow-origin")), (204, Some("*")), "{path}");
+        assert_eq!(asked.header("access-control-allow-methods"), Some("GET, HEAD"), "{path}");
+        assert_eq!(asked.header("access-control-allow-credentials"), None);
     }
     for path in ["/", "/login", "/consent", "/logout", "/logged-out", "/oauth/authorize", "/oauth/logout", "/oauth/introspect", "/nothing"] {
         for request in [Request::get(&server.url(path)), Request::post(&server.url(path)), Request::new("OPTIONS", &server.url(path))] {

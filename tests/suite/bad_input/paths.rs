@@ -15,18 +15,25 @@ pub(super) fn rows(w: &World, table: &mut Vec<Case>) {
 fn methods(w: &World, table: &mut Vec<Case>) {
     let with = |path: &str, methods: &[&str]| methods.iter().map(|method| Request::new(method, &w.server.url(path))).collect::<Vec<_>>();
     let posts = ["GET", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"];
+    // Where pages of other origins may call, OPTIONS is answered.
+    let (open_posts, open_readers) = (["GET", "PUT", "DELETE", "PATCH", "TRACE", "BREW"], ["POST", "PUT", "DELETE", "PATCH", "TRACE", "BREW"]);
     let readers = ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"];
     let both = ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"];
+    let open_both = ["PUT", "DELETE", "PATCH", "TRACE", "BREW"];
     table.extend([
-        cases("token: wrong method", WrongMethod("POST"), with("/oauth/token", &posts)),
+        cases("token: wrong method", WrongMethod("POST, OPTIONS"), with("/oauth/token", &open_posts)),
         cases("introspect: wrong method", WrongMethod("POST"), with("/oauth/introspect", &posts)),
-        cases("revoke: wrong method", WrongMethod("POST"), with("/oauth/revoke", &posts)),
-        cases("userinfo: wrong method", WrongMethod("GET, POST"), with("/oauth/userinfo", &both)),
-        cases("userinfo of a client: wrong method", WrongMethod("GET, POST"), with("/oauth/userinfo/rocketchat", &both)),
-        cases("me: wrong method", WrongMethod("GET, POST"), with("/me", &both)),
-        cases("jwks: wrong method", WrongMethod("GET, HEAD"), with("/oauth/jwks", &readers)),
-        cases("discovery: wrong method", WrongMethod("GET, HEAD"), with("/.well-known/openid-configuration", &readers)),
-        cases("authorization server metadata: wrong method", WrongMethod("GET, HEAD"), with("/.well-known/oauth-authorization-server", &readers)),
+        cases("revoke: wrong method", WrongMethod("POST, OPTIONS"), with("/oauth/revoke", &open_posts)),
+        cases("userinfo: wrong method", WrongMethod("GET, POST, OPTIONS"), with("/oauth/userinfo", &open_both)),
+        cases("userinfo of a client: wrong method", WrongMethod("GET, POST, OPTIONS"), with("/oauth/userinfo/rocketchat", &open_both)),
+        cases("me: wrong method", WrongMethod("GET, POST, OPTIONS"), with("/me", &open_both)),
+        cases("jwks: wrong method", WrongMethod("GET, HEAD, OPTIONS"), with("/oauth/jwks", &open_readers)),
+        cases("discovery: wrong method", WrongMethod("GET, HEAD, OPTIONS"), with("/.well-known/openid-configuration", &open_readers)),
+        cases(
+            "authorization server metadata: wrong method",
+            WrongMethod("GET, HEAD, OPTIONS"),
+            with("/.well-known/oauth-authorization-server", &open_readers),
+        ),
         cases("healthz: wrong method", WrongMethod("GET, HEAD"), with("/healthz", &readers)),
         cases("readyz: wrong method", WrongMethod("GET, HEAD"), with("/readyz", &readers)),
         cases("authorize: wrong method", WrongMethod("GET, HEAD, POST"), with("/oauth/authorize", &both)),
@@ -42,7 +49,11 @@ fn methods(w: &World, table: &mut Vec<Case>) {
             Page(405, "method_not_allowed"),
             Request::new("PUT", &w.server.url("/login")).header("Accept", "text/html"),
         ),
-        case("token: wrong method by a browser", WrongMethod("POST"), w.get("/oauth/token").header("Accept", "text/html,application/xhtml+xml")),
+        case(
+            "token: wrong method by a browser",
+            WrongMethod("POST, OPTIONS"),
+            w.get("/oauth/token").header("Accept", "text/html,application/xhtml+xml"),
+        ),
         case(
             "token: a method override is no method",
             Json(401, "invalid_client"),

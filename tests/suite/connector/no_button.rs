@@ -9,6 +9,7 @@ use propusk_tests::http::{Request, Response, encode_uri_component};
 use propusk_tests::rocketchat::rest::{Edition, Fault};
 use propusk_tests::rocketchat::{Config, Generation, Profile, RocketChat, Wire};
 use propusk_tests::server::{Backend, Person};
+use std::time::Duration;
 
 propusk_tests::on_each_backend![
     a_signed_in_person_gets_one_token_a_session_and_it_ends_with_the_session,
@@ -17,13 +18,13 @@ propusk_tests::on_each_backend![
 ];
 
 /// The cookie of a fresh session of this person.
-fn cookie(house: &House, person: &Person) -> (String, String) {
+pub(super) fn cookie(house: &House, person: &Person) -> (String, String) {
     let user = person.user.clone();
     let (session, secret) = house.server.admin(move |cx| session::start(cx, &user, None, session::Browser::default()));
     (format!("propusk_session={}", secret.expose()), session.sid)
 }
 
-fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
+pub(super) fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
     let mut request = Request::post(&house.server.url("/rocketchat/login"));
     if let Some(cookie) = cookie {
         request = request.header("Cookie", cookie);
@@ -34,21 +35,21 @@ fn ask(house: &House, cookie: Option<&str>, origin: Option<&str>) -> Response {
     request.send().unwrap()
 }
 
-fn token(response: &Response) -> String {
+pub(super) fn token(response: &Response) -> String {
     assert_eq!(response.status, 200, "{}", response.text());
     response.json()["loginToken"].as_str().unwrap().to_owned()
 }
 
 /// Who a login token of the chat is.
-fn owner(house: &House, token: &str) -> Option<String> {
+pub(super) fn owner(house: &House, token: &str) -> Option<String> {
     let state = house.chat.state();
     let user = state.tokens.iter().find(|known| known.token == token)?.user.clone();
     state.chat.workspace.user(&user).username.clone()
 }
 
-const SECRET: [(&str, &str); 1] = [("rocketchat.create_token_secret", "create tokens secret")];
+pub(super) const SECRET: [(&str, &str); 1] = [("rocketchat.create_token_secret", "create tokens secret")];
 
-fn with_secret(backend: Backend, edition: Edition) -> House {
+pub(super) fn with_secret(backend: Backend, edition: Edition) -> House {
     let house = House::with(backend, edition, &SECRET);
     {
         let mut state = house.chat.state();
@@ -99,6 +100,11 @@ fn a_legacy_chat_is_asked_with_an_access_token_and_needs_no_administrator() {
         Config { version: (8, 6), ..Config::recommended(&house.chat.url(), &house.server.issuer, house.client.id(), &house.client.secret) };
     let anna = house.server.add_user("anna", "user");
     let (laptop, sid) = cookie(&house, &anna);
+    for fault in [Fault::Status(500), Fault::Status(401), Fault::Html(200), Fault::Garbage, Fault::Close, Fault::TooMany(3)] {
+        house.chat.state().fault("login", fault.clone(), 1);
+        let answer = ask(&house, Some(&laptop), Some(&house.chat.url()));
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("temporarily_unavailable")), "{fault:?}");
+    }
     let made = token(&ask(&house, Some(&laptop), Some(&house.chat.url())));
     assert_eq!(owner(&house, &made).as_deref(), Some("anna"));
     house.server.admin(move |cx| {
@@ -157,16 +163,35 @@ fn an_account_of_somebody_else_is_never_opened() {
 
 #[test]
 fn a_chat_in_trouble_is_a_moment_of_unavailability_and_nothing_is_told() {
-    let house = with_secret(Backend::Sqlite, Edition::community(8, 6));
+    let house = House::with(Backend::Sqlite, Edition::community(8, 6), &[SECRET[0], ("outbound.timeout", "1")]);
+    house.chat.state().create_tokens_secret = Some("create tokens secret".to_owned());
     let anna = house.known("anna", "user");
     let (laptop, _) = cookie(&house, &anna);
-    for fault in [Fault::Status(500), Fault::Html(502), Fault::Garbage, Fault::Close, Fault::Status(401), Fault::TooMany(3)] {
+    for fault in [
+        Fault::Status(500),
+        Fault::Status(403),
+        Fault::Html(502),
+        Fault::Html(200),
+        Fault::Garbage,
+        Fault::NotHttp,
+        Fault::Close,
+        Fault::LoseAnswer,
+        Fault::Slow(Duration::from_secs(3)),
+        Fault::Never,
+        Fault::Status(401),
+        Fault::TooMany(3),
+    ] {
         house.chat.state().fault("users.createToken", fault.clone(), 1);
         let answer = ask(&house, Some(&laptop), Some(&house.chat.url()));
         assert_eq!((answer.status, answer.json()["error"].as_str()), (503, Some("temporarily_unavailable")), "{fault:?}");
     }
     let made = token(&ask(&house, Some(&laptop), Some(&house.chat.url())));
     assert_eq!(owner(&house, &made).as_deref(), Some("anna"));
+    let mut house = house;
+    house.chat.stop();
+    assert_eq!(ask(&house, Some(&laptop), Some(&house.chat.url())).status, 503, "whether the token still lives only the chat knows");
+    house.chat.resume();
+    assert_eq!(token(&ask(&house, Some(&laptop), Some(&house.chat.url()))), made);
 }
 
 #[test]
@@ -196,8 +221,16 @@ fn a_deep_link_survives_the_sign_in(backend: Backend) {
     assert_eq!(open(&mut browser, "channel=random").url, format!("{chat}/channel/random"));
     assert_eq!(open(&mut browser, "").url, format!("{chat}/home"));
     // What the map does not give is refused, however it is written.
-    for query in ["channel=vip", "path=/group/vip", "path=/channel/vip/thread/1", "path=/group/v%2569p", "path=/x/../group/vip", "path=/Group/vip?a"]
-    {
+    for query in [
+        "channel=vip",
+        "channel=VIP",
+        "path=/group/Vip",
+        "path=/group/vip",
+        "path=/channel/vip/thread/1",
+        "path=/group/v%2569p",
+        "path=/x/../group/vip",
+        "path=/Group/vip?a",
+    ] {
         let refused = open(&mut browser, query);
         assert_eq!(refused.status(), 403, "{query}: {}", refused.trace());
     }

@@ -16,7 +16,7 @@ propusk_tests::on_each_backend![
 ];
 
 #[derive(Default)]
-struct Steps {
+pub(super) struct Steps {
     done: usize,
     stop_after: Option<usize>,
     asked: Cell<usize>,
@@ -34,13 +34,13 @@ impl Watch for Steps {
     }
 }
 
-fn run(house: &House, wish: &Wish, watch: &mut Steps) -> Result<Report, SyncError> {
+pub(super) fn run(house: &House, wish: &Wish, watch: &mut Steps) -> Result<Report, SyncError> {
     let instance = &house.server.instance;
     sync(instance, &Outbound::new(&instance.settings.outbound).unwrap(), wish, watch)
 }
 
 /// Accounts that have drifted: the role of the person changed while nobody looked after the chat.
-fn drifted(backend: Backend, count: usize) -> House {
+pub(super) fn drifted(backend: Backend, count: usize) -> House {
     let house = House::new(backend, Edition::community(8, 6));
     for index in 0..count {
         house.known(&format!("p{index:02}"), "moderator");
@@ -51,7 +51,7 @@ fn drifted(backend: Backend, count: usize) -> House {
 
 fn a_plan_changes_nothing_and_a_run_does_just_that(backend: Backend) {
     let house = drifted(backend, 3);
-    let plan = run(&house, &Wish { plan: true, only: None }, &mut Steps::default()).unwrap();
+    let plan = run(&house, &Wish { plan: true, ..Wish::default() }, &mut Steps::default()).unwrap();
     assert_eq!((plan.checked, plan.people.len(), house.changes()), (3, 3, 0));
     let mut steps = Steps::default();
     let done = run(&house, &Wish::default(), &mut steps).unwrap();
@@ -141,4 +141,20 @@ fn the_command_line_plans_with_exit_code_3_and_syncs_one_person() {
     assert_eq!((house.account("p00").0, house.account("p01").0), (set(&["user"]), set(&["user", "admin"])));
     assert!(shell("propusk rocketchat sync").contains("2 people looked at, 1 changed."));
     shell("propusk rocketchat sync --plan");
+}
+
+#[test]
+fn a_run_on_the_command_line_that_is_ended_gives_its_place_back_at_once() {
+    let house = drifted(Backend::Sqlite, 2);
+    house.chat.state().fault("", Fault::TooMany(60), usize::MAX);
+    let pid = tempfile::NamedTempFile::new().unwrap();
+    let run = format!("propusk rocketchat sync & echo $! >{0}; wait $!; test $? = 1", pid.path().display());
+    std::thread::scope(|scope| {
+        let running = scope.spawn(|| crate::explain::shell(&house.server, &run, ""));
+        house.wait_until(|| house.server.look(|cx| Ok(standing(cx.store)?.leased_until.0 > 0)));
+        crate::explain::shell(&house.server, &format!("kill -TERM $(cat {})", pid.path().display()), "");
+        running.join().unwrap();
+    });
+    house.chat.state().heal();
+    assert!(crate::explain::shell(&house.server, "propusk rocketchat sync", "").contains("2 people looked at, 2 changed."));
 }

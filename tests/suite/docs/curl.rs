@@ -45,7 +45,8 @@ fn settings(page: &str) -> Vec<(&str, &str)> {
 fn run(name: &str, script: &str, server: &TestServer) {
     let (anna, worker) = (server.add_user("anna", "owner"), server.add_client("worker", Preset::Service));
     let checker = server.add_client("checker", Preset::Api);
-    let people = server.add_client_with("site-people", Preset::Service, |new| new.scopes = Some(["propusk:users".to_owned()].into_iter().collect()));
+    let scopes = ["propusk:users".to_owned(), "propusk:tokens".to_owned()];
+    let people = server.add_client_with("site-people", Preset::Service, |new| new.scopes = Some(scopes.into_iter().collect()));
     let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
     let directory = tempfile::tempdir().unwrap();
     let output = Command::new("sh")

@@ -6,7 +6,7 @@ use propusk_tests::browser::{Browser, Landing};
 use propusk_tests::http::Request;
 use propusk_tests::server::{Backend, Registered, TestServer};
 
-propusk_tests::on_each_backend![a_redirect_uri_that_differs_in_one_character, an_unknown_client_at_the_authorization_endpoint];
+propusk_tests::on_each_backend![a_redirect_uri_that_differs_in_one_character, an_unknown_client_at_the_authorization_endpoint, a_mistyped_client_id];
 
 fn visit(server: &TestServer, client: &Registered, more: &[(&str, &str)]) -> Landing {
     Browser::new().stop_at("https://").visit(&server.authorize_url(client, more)).unwrap()
@@ -85,6 +85,33 @@ fn an_unknown_client_at_the_authorization_endpoint(backend: Backend) {
     assert_eq!(explained.command(), "propusk client add chat --preset rocket-chat --redirect-uri https://chat.example/_oauth/propusk");
     mend(&server, &explained);
     assert!(visit(&server, &site, &ghost).url.contains("/login?flow="));
+}
+
+fn a_mistyped_client_id(backend: Backend) {
+    let server = TestServer::start(backend);
+    let chat = server.add_client("rocketchat", Preset::RocketChat);
+    server.add_client("worker", Preset::Service);
+    let landing = visit(&server, &chat, &[("client_id", "rocketcha")]);
+    let explained = refused_page(&server, &landing, 400);
+    assert_eq!(explained.triple(), ("unknown_client", "a registered client_id", "rocketcha"));
+    assert_eq!(explained.of("nearest"), "rocketchat");
+    assert_eq!(explained.fixes()[0], "set the client id rocketchat in the application's settings");
+    assert!(explained.advice().contains("only if it is another application"), "{}", explained.advice());
+    // Whoever asks learns nothing of it.
+    assert!(!landing.html().contains("rocketchat"), "{}", landing.html());
+    let token = |client_id: &str| {
+        let form = [("grant_type", "client_credentials"), ("client_id", client_id), ("client_secret", "x")];
+        Request::post(&server.url("/oauth/token")).post_form(&form).send().unwrap()
+    };
+    let answer = token("Worker");
+    assert!(!answer.text().contains("worker"), "{}", answer.text());
+    let explained = refused(&server, &answer, 401, "invalid_client");
+    assert_eq!((explained.of("cause"), explained.of("nearest")), ("unknown_client", "worker"));
+    explained.advice();
+    // As advised, the request goes on.
+    assert_eq!(visit(&server, &chat, &[]).status(), 200);
+    assert!(token("worker").json()["error_reference"].is_string());
+    assert_eq!(refused(&server, &token("worker"), 401, "invalid_client").of("cause"), "secret_wrong");
 }
 
 #[test]

@@ -41,10 +41,21 @@ fn propusk(directory: &Path, issuer: &str) -> Command {
 
 impl Process {
     fn start() -> Self {
+        Self::start_with("json")
+    }
+
+    fn start_with(format: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let issuer = format!("http://127.0.0.1:{}", free_port());
         let log = File::create(directory.path().join("log")).unwrap();
-        let child = propusk(directory.path(), &issuer).arg("serve").stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = propusk(directory.path(), &issuer)
+            .arg("serve")
+            .env("PROPUSK__LOG__FORMAT", format)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .spawn()
+            .unwrap();
         let process = Self { issuer, directory, child };
         let began = Instant::now();
         while Request::get(&process.url("/healthz")).send().is_err() {
@@ -190,6 +201,42 @@ fn the_log_holds_no_secret_at_the_most_talkative_level() {
         let found = log.lines().find(|line| line.contains(forbidden));
         assert!(found.is_none(), "{forbidden}: {found:?}");
     }
+}
+
+#[test]
+fn a_refusal_and_its_request_share_a_name_in_either_format() {
+    for format in ["json", "human"] {
+        let mut process = Process::start_with(format);
+        let answer = Request::get(&process.url("/oauth/tokens")).send().unwrap();
+        let (name, reference) = (answer.header("x-request-id").unwrap().to_owned(), answer.json()["error_reference"].as_str().unwrap().to_owned());
+        let other = Request::get(&process.url("/oauth/tokens")).send().unwrap();
+        assert_ne!(other.header("x-request-id"), Some(name.as_str()));
+        let log = process.stop();
+        let lines: Vec<&str> = log.lines().filter(|line| line.contains(&name)).collect();
+        assert_eq!(lines.len(), 2, "the refusal and the request: {log}");
+        assert!(lines[0].contains(&reference) && lines[0].contains("wrong_path") && lines[1].contains("404"), "{lines:?}");
+    }
+}
+
+#[test]
+fn the_log_warns_of_guessing_without_the_name() {
+    let mut process = Process::start();
+    let mut browser = Browser::new();
+    browser.visit(&process.url("/login")).unwrap();
+    for _ in 0..14 {
+        browser.sign_in("a-name-typed-by-a-guesser", "a-guessed-password").unwrap();
+    }
+    let log = process.stop();
+    let warnings: Vec<Value> =
+        log.lines().map(|line| serde_json::from_str(line).unwrap()).filter(|line: &Value| line["message"] == "sign_in_throttled").collect();
+    assert_eq!(warnings.len(), 1, "{log}");
+    let warning = &warnings[0];
+    assert_eq!(
+        (warning["level"].as_str(), warning["address"].as_str(), warning["account"].as_str()),
+        (Some("WARN"), Some("127.0.0.1"), Some("unknown"))
+    );
+    assert!(warning["reference"].as_str().is_some_and(|reference| reference.len() == 6) && warning["request_id"].is_string(), "{warning}");
+    assert!(!log.contains("a-name-typed") && !log.contains("a-guessed-password"), "{log}");
 }
 
 /// Good and bad requests at the token endpoint; the tokens of the newest refresh.

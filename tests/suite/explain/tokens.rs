@@ -30,7 +30,10 @@ fn no_token_and_a_token_in_two_places() {
     assert!(explained.advice().contains("Authorization header"));
     let url = format!("{}?access_token={}", server.url("/oauth/userinfo"), access_token(&tokens));
     let explained = refused(&server, &Request::get(&url).bearer(access_token(&tokens)).send().unwrap(), 400, "invalid_request");
-    assert_eq!(explained.triple(), ("token_in_two_places", "the access token once", "two ways at once"));
+    assert_eq!(
+        explained.triple(),
+        ("token_in_two_places", "the access token once", "the same token in the Authorization header and in the query string")
+    );
     explained.advice();
     assert_eq!(server.userinfo(access_token(&tokens)).status, 200);
 }

@@ -229,9 +229,13 @@ fn what_the_chat_shows_is_judged() {
         assert_eq!((answer.code, slugs(&answer)), (3, vec![slug.to_owned()]), "{}", answer.stdout);
         shop.set_up();
     }
-    shop.chat.state().fault("", Fault::Html(502), 1);
-    let answer = shop.doctor(&[], "");
-    assert_eq!((answer.code, slugs(&answer)), (3, vec!["chat_unreachable".to_owned()]));
+    let faults = [Fault::Html(502), Fault::Html(200), Fault::Garbage, Fault::NotHttp, Fault::Close, Fault::TooMany(3000)];
+    for fault in faults.into_iter().chain([401, 403, 500].map(Fault::Status)) {
+        shop.chat.state().fault("", fault.clone(), 1);
+        let answer = shop.doctor(&[], "");
+        assert_eq!((answer.code, slugs(&answer)), (3, vec!["chat_unreachable".to_owned()]), "{fault:?}: {}", answer.stdout);
+        shop.chat.state().heal();
+    }
     assert_healthy(&shop.doctor(&[], ""));
 }
 

@@ -64,9 +64,21 @@ fn settings() -> impl Strategy<Value = Vec<(String, Value)>> {
     };
     let flag = |id: String| any::<bool>().prop_map(move |value| (id.clone(), Value::from(value)));
     (
-        text("username_field", vec!["", "preferred_username", "username", "user.name", "u-{{preferred_username}}"]),
-        text("email_field", vec!["", "", "email", "emails.0.address"]),
-        text("name_field", vec!["", "name", "{{name}} ({{sub}})"]),
+        text(
+            "username_field",
+            vec![
+                "",
+                "preferred_username",
+                "username",
+                "user.name",
+                "u-{{preferred_username}}",
+                "{{/^(.+)@/::email}}",
+                r"{{/^(\w{2,3})/::preferred_username}}.{{/(?:mi|[a-f])(.)/::roles.0}}",
+                r"{{/\/::|([a-z]+?)\./::email}}",
+            ],
+        ),
+        text("email_field", vec!["", "", "email", "emails.0.address", "{{/(.*@.*)/::email}}"]),
+        text("name_field", vec!["", "name", "{{name}} ({{sub}})", "{{/([^@, ]*)$/::name}}", "{{/(.)/::user}}{{/(nul.)/::nickname}}"]),
         text("roles_claim", vec!["roles", "role", "my_roles"]),
         text("roles_to_sync", vec!["", "admin,vip", "admin, user", "captain,offline_access"]),
         text("groups_channel_map", vec!["{}", "nonsense", r#"{"general":"general","admin":["a"," b "],"vip":7}"#]),
@@ -143,6 +155,25 @@ proptest! {
         licensed in any::<bool>(),
     ) {
         compare(version, licensed, &claims, &settings);
+    }
+}
+
+#[test]
+fn an_expression_that_cannot_be_evaluated_is_said_and_nothing_is_guessed() {
+    let claims = json!({ "sub": "s", "preferred_username": "olga", "email": "olga@example.org" });
+    let look = |field: &str| {
+        let state = chat((8, 6), false, &[(format!("{PREFIX}-username_field"), field.into())]);
+        forecast(claims.as_object().unwrap(), &state.settings, "Besedka", &Facts::default(), &["general"])
+    };
+    assert_eq!(look("{{/^(.+)@/::email}}").username.as_deref(), Some("olga"));
+    for (field, said) in [
+        ("{{/^.+@/::email}}", "the regular expression /^.+@/ must have exactly one capture group"),
+        ("{{/^(.+)@(.+)/::email}}", "the regular expression /^(.+)@(.+)/ must have exactly one capture group"),
+        ("{{/^(.+@/::email}}", "the regular expression /^(.+@/ is not one, or cannot be evaluated here"),
+        ("{{/(.)\\1/::missing}}", "the regular expression /(.)\\1/ has an escape that is not evaluated here"),
+    ] {
+        let forecast = look(field);
+        assert_eq!((forecast.login, forecast.error.as_deref()), (Ending::Refused, Some(said)), "{field}");
     }
 }
 

@@ -7,6 +7,7 @@ use propusk_tests::rocketchat::rest::{ChatServer, Edition, Fault};
 use propusk_tests::rocketchat::{Login, Wire};
 use propusk_tests::server::{Backend, Registered, TestServer};
 use serde_json::json;
+use std::time::Duration;
 
 propusk_tests::on_each_backend![a_wiped_chat_is_set_up_again_by_one_command];
 
@@ -170,9 +171,16 @@ fn no_working_secret_no_change() {
 
 #[test]
 fn a_chat_that_fails_is_told_as_what_it_is() {
-    let (server, chat, _) = shop(Backend::Sqlite, Edition::community(8, 6));
+    let (server, chat) = (TestServer::with(Backend::Sqlite, &[("outbound.timeout", "1")]), ChatServer::start(Edition::community(8, 6)));
+    let url = chat.url();
+    server.add_client_with("rocketchat", Preset::RocketChat, |new| new.redirect_uris = vec![format!("{url}/_oauth/besedka")]);
     let arguments = [&APPLY[..], &["--rotate-secret"]].concat();
     for (endpoint, fault, code) in [
+        ("login", Fault::NotHttp, 4),
+        ("login", Fault::Html(200), 4),
+        ("settings/", Fault::Never, 4),
+        ("settings.addCustomOAuth", Fault::Slow(Duration::from_secs(3)), 4),
+        ("settings/", Fault::TooMany(3000), 4),
         ("login", Fault::Status(500), 4),
         ("login", Fault::Status(401), 1),
         ("login", Fault::Html(502), 4),
@@ -184,6 +192,8 @@ fn a_chat_that_fails_is_told_as_what_it_is() {
         chat.state().fault(endpoint, fault.clone(), 1);
         let failed = settings(&server, &chat, &arguments, PASSWORD);
         assert_eq!(failed.code, code, "{endpoint} {fault:?}: {}{}", failed.stdout, failed.stderr);
+        let error = &failed.json()["error"];
+        assert!(error["message"].as_str().is_some_and(|message| message.len() > 20 && !message.contains("panicked")), "{fault:?}: {error}");
         chat.state().heal();
     }
     // What was begun is finished by the same command, and patience is kept when it is asked for.

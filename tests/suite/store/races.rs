@@ -2,9 +2,15 @@
 
 use super::place::{Place, describe, race};
 use super::samples::{NOW, client, grant, name, offline_grant, people_and_clients, user};
-use propusk_domain::Error;
+use propusk_crypto::{MasterKey, SystemRandom};
+use propusk_domain::admin::clients::{self, ClientPatch, ListPatch};
+use propusk_domain::admin::roles::ensure_defaults;
+use propusk_domain::admin::users::{self, UserPatch};
+use propusk_domain::keys::{ServerKeys, create_missing};
 use propusk_domain::store::{GrantsOf, Store};
+use propusk_domain::{Cx, Error};
 use propusk_storage::Database;
+use std::sync::Arc;
 
 on_each_database![
     one_of_sixteen_redeems_the_code,
@@ -14,6 +20,8 @@ on_each_database![
     a_grant_is_revoked_by_one_of_sixteen,
     who_reads_first_and_writes_then_is_not_locked_out,
     a_removed_client_leaves_no_grant_behind,
+    what_sixteen_operators_change_at_once_all_stands,
+    what_sixteen_processes_find_missing_is_made_once,
 ];
 
 fn winners(place: &Place, f: impl Fn(&mut dyn Store, usize) -> Result<bool, Error> + Clone + Send + Sync + 'static) -> usize {
@@ -48,6 +56,45 @@ fn one_of_sixteen_rotates_the_refresh_token(place: &Place) {
         assert_eq!(winners(place, move |store, _| Ok(store.advance_refresh("g", generation, generation + 1, NOW)?)), 1);
     }
     assert_eq!(place.look(|store| store.find_grant("g")).unwrap().refresh.unwrap().generation, 9);
+}
+
+fn administer<T>(store: &mut dyn Store, work: impl FnOnce(&mut Cx<'_>) -> Result<T, Error>) -> Result<T, Error> {
+    work(&mut Cx { store, rng: &SystemRandom, now: NOW, policy: &Arc::default(), keys: &ServerKeys::default() })
+}
+
+fn what_sixteen_operators_change_at_once_all_stands(place: &Place) {
+    place.put(people_and_clients);
+    place.write(|store| administer(store, ensure_defaults)).map_err(describe).expect("the roles");
+    let uri = |index: usize| format!("https://chat.example.org/{index}");
+    let changed = winners(place, move |store, index| {
+        administer(store, |cx| {
+            let nickname = UserPatch { add_aliases: vec![format!("alias{index}")], ..UserPatch::default() };
+            let role = UserPatch { role: Some("moderator".into()), ..UserPatch::default() };
+            users::set(cx, "s1", if index == 0 { &role } else { &nickname })?;
+            let added = ListPatch { add: vec![uri(index)], ..ListPatch::default() };
+            let disabled = (index == 0).then_some(true);
+            clients::set(cx, "chat", &ClientPatch { redirect_uris: added, disabled, ..ClientPatch::default() })?;
+            Ok(true)
+        })
+    });
+    assert_eq!(changed, 16);
+    let user = place.look(|store| store.find_user("s1")).unwrap();
+    assert_eq!(user.role, "moderator", "a demotion is not lost");
+    let names = place.look(|store| store.list_sign_in_names("s1"));
+    assert_eq!(names.iter().filter(|name| name.name.starts_with("alias")).count(), 15);
+    let client = place.look(|store| store.find_client("chat")).unwrap();
+    assert!(client.disabled, "a disabling is not lost");
+    assert!((0..16).all(|index| client.settings.redirect_uris.contains(&uri(index))), "{:?}", client.settings.redirect_uris);
+}
+
+fn what_sixteen_processes_find_missing_is_made_once(place: &Place) {
+    let made = winners(place, |store, index| {
+        // Each has a master key of its own; the keys of the winner are what the others find.
+        let master = MasterKey::from_bytes(&[u8::try_from(index).expect("a small number"); 32]).expect("32 bytes");
+        create_missing(store, &master, &SystemRandom, NOW)
+    });
+    assert_eq!(made, 1);
+    assert_eq!(place.look(|store| store.list_keys()).len(), 5);
 }
 
 fn one_of_sixteen_gets_the_name(place: &Place) {

@@ -12,6 +12,7 @@ on_each_database![
     a_role_map_is_replaced_and_removed,
     keys_are_listed_oldest_first_and_changed,
     the_audit_trail_is_read_newest_first_through_filters,
+    audit_events_of_one_second_keep_their_order,
     a_refusal_is_found_by_its_reference_in_any_case,
     every_table_is_counted,
 ];
@@ -98,6 +99,24 @@ fn the_audit_trail_is_read_newest_first_through_filters(place: &Place) {
     assert_eq!(ids(AuditFilter { kind: Some("signed_in".to_owned()), ..all.clone() }), "ba");
     assert_eq!(ids(AuditFilter { since: Some(NOW.plus(-20)), ..all.clone() }), "cb");
     assert_eq!(place.look(|store| store.list_audit(&all)).pop(), Some(audit("a", 30)));
+}
+
+fn audit_events_of_one_second_keep_their_order(place: &Place) {
+    let numbered = |number: i64, age: i64| AuditEvent { id: String::new(), detail: Some(number.to_string()), ..audit("", age) };
+    // Some in one transaction, some in their own; a request that began a second earlier may commit later.
+    place.put(move |store| (0..40).try_for_each(|number| store.insert_audit(&numbered(number, 5))));
+    for number in 40..60 {
+        place.put(move |store| store.insert_audit(&numbered(number, 5 + (number % 2))));
+    }
+    let details = |limit: i64| {
+        let events = place.look(|store| store.list_audit(&AuditFilter { limit, ..AuditFilter::default() }));
+        events.into_iter().map(|event| event.detail.unwrap().parse::<i64>().unwrap()).collect::<Vec<_>>()
+    };
+    let all: Vec<i64> = (0..60).rev().collect();
+    assert_eq!(details(1000), all);
+    for limit in [1, 7, 41] {
+        assert_eq!(details(limit), all[..usize::try_from(limit).unwrap()], "a longer page begins with the shorter one");
+    }
 }
 
 fn a_refusal_is_found_by_its_reference_in_any_case(place: &Place) {

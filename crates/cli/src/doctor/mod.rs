@@ -339,7 +339,7 @@ pub(crate) fn load(instance: &Instance, client_id: &str) -> Result<RegisteredCli
 }
 
 pub(crate) fn read_dump(file: &Path) -> Result<propusk_domain::rocketchat::Dump, Failure> {
-    let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
+    let text = crate::input::text_of(file)?;
     let json: Value = serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{} is no JSON: {error}", file.display())))?;
     parse_dump(&json).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
 }

@@ -194,7 +194,7 @@ impl Django {
 
     fn chosen_names(&self) -> Result<HashMap<String, String>, Failure> {
         let Some(file) = &self.names else { return Ok(HashMap::new()) };
-        let text = std::fs::read_to_string(file).map_err(|error| Failure::Unreachable(format!("{} cannot be read: {error}", file.display())))?;
+        let text = crate::input::text_of(file)?;
         serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{}: a JSON object of texts was expected: {error}", file.display())))
     }
 }

@@ -2,8 +2,9 @@
 
 use super::elements::{Element, Elements};
 use crate::failure::Failure;
+use propusk_domain::error::printable;
 use propusk_domain::import::Record;
-use propusk_storage::{Membership, SiteDatabase, SiteTable};
+use propusk_storage::{Membership, SiteDatabase, SiteRow, SiteTable};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -106,7 +107,7 @@ impl Source {
                         continue;
                     }
                     let groups = (kind == Kind::User).then(|| membership(tables, table)).flatten();
-                    site.each(table, groups.as_ref(), |body| hear(kind, record_of(table, &body)))?;
+                    site.each(table, groups.as_ref(), |row| hear(kind, record_of(table, row)))?;
                 }
                 Ok(())
             }
@@ -180,8 +181,11 @@ fn membership(tables: &[SiteTable], users: &SiteTable) -> Option<Membership> {
     Some(Membership { table: table.name.clone(), owner: owner.clone(), member: "group_id".to_owned() })
 }
 
-fn record_of(table: &SiteTable, body: &str) -> Item {
-    let fields: Map<String, Value> = serde_json::from_str(body).map_err(|error| (table.name.clone(), error.to_string()))?;
+fn record_of(table: &SiteTable, row: SiteRow) -> Item {
+    let SiteRow { key, body } = row;
+    let place = || format!("{} {}", table.name, printable(&key));
+    let body = body.map_err(|reason| (place(), reason.to_owned()))?;
+    let fields: Map<String, Value> = serde_json::from_str(&body).map_err(|error| (place(), error.to_string()))?;
     let key = table.key.as_ref().and_then(|key| fields.get(key)).and_then(propusk_domain::import::key_text).unwrap_or_default();
     Ok(Record { model: table.name.clone(), key, fields })
 }

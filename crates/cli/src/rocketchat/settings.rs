@@ -116,7 +116,9 @@ impl Settings {
         let shown = instance.settings.brand.name.as_deref().unwrap_or(&name);
         let button = self.button.clone().unwrap_or_else(|| match self.lang {
             Language::En => format!("Sign in with {shown}"),
-            Language::Ru => format!("Войти через {shown}"),
+            // A name in quotes after a word of its kind keeps its form; by itself it would have to be declined, which nobody can do for all names.
+            Language::Ru if shown.contains('«') => format!("Войти через сайт {shown}"),
+            Language::Ru => format!("Войти через сайт «{shown}»"),
         });
         let secret = match &self.secret_file {
             Some(file) => Some(input::from_file(file)?),

@@ -1,19 +1,20 @@
 //! Brings the database into the state that a [`Declaration`] describes; doing it again changes nothing.
 
-use super::declaration::{ClientEntry, Declaration, Material, UserEntry};
+use super::declaration::{ClientEntry, Declaration, Material, RoleMapEntry, UserEntry};
 use super::diff::{self, FieldChange};
 use super::{RolledBack, clients, roles, users};
 use crate::cause::Cause;
 use crate::client::{IDENTITY_MAP, ROCKET_CHAT_MAP};
 use crate::client_auth::diagnose_secret;
 use crate::context::Cx;
-use crate::error::{Fault, Refusal, Result};
+use crate::error::{Error, Fault, Refusal, Result};
 use crate::roles::RoleMap;
 use crate::user::{User, UserState, name_key};
 use propusk_crypto::Secret;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 
 /// How one thing differs from what the file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -77,17 +78,42 @@ pub struct Applied {
     pub secrets: Vec<(String, Secret)>,
 }
 
+/// What [`execute`] would do, found out by doing it, so that a plan is refused for whatever the deed is refused for. The answer is
+/// carried in a fault, which rolls everything back.
+#[derive(Debug, thiserror::Error)]
+#[error("this was a rehearsal")]
+pub struct Rehearsed(pub Vec<Difference>);
+
+impl Rehearsed {
+    /// Does it, and ends in a fault always.
+    pub fn play(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: bool) -> Result<Infallible> {
+        let applied = execute(cx, wanted, material, prune)?;
+        Err(Fault::broken(Self(applied.differences)).into())
+    }
+
+    /// What it carries; any other error as it was.
+    pub fn differences(error: Error) -> Result<Vec<Difference>> {
+        match error {
+            Error::Fault(Fault { passing, source }) => match source.downcast::<Self>() {
+                Ok(rehearsed) => Ok(rehearsed.0),
+                Err(source) => Err(Error::Fault(Fault { passing, source })),
+            },
+            refused @ Error::Refused(_) => Err(refused),
+        }
+    }
+}
+
 /// What differs from the file, in the order in which [`execute`] works. Writes nothing. With `prune`, what a section that
 /// is present does not name is removed; the two built-in role maps stay, because the presets name them.
-pub fn plan(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: bool) -> Result<Vec<Difference>> {
-    check_references(cx, wanted)?;
+fn plan(cx: &mut Cx<'_>, wanted: &Declaration, maps: &[RoleMap], material: &Material, prune: bool) -> Result<Vec<Difference>> {
+    check_references(cx, wanted, maps)?;
     let mut removals = Vec::new();
     if prune {
         plan_removals(cx, wanted, &mut removals)?;
     }
     // People and clients that go make way for the names of those that come; roles and maps wait until nobody uses them.
     let (mut differences, last): (Vec<_>, Vec<_>) = removals.into_iter().partition(|removal| matches!(removal.kind, Kind::Client | Kind::User));
-    plan_roles(cx, wanted, &mut differences)?;
+    plan_roles(cx, wanted, maps, &mut differences)?;
     for entry in wanted.users.iter().flatten() {
         differences.push(plan_user(cx, entry, material)?);
     }
@@ -100,22 +126,36 @@ pub fn plan(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: b
 
 /// Makes it so. A refusal comes back as a fault that carries it ([`RolledBack`]), so that all changes stand or none.
 pub fn execute(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: bool) -> Result<Applied> {
-    let mut applied = Applied { differences: plan(cx, wanted, material, prune).map_err(RolledBack::wrap)?, secrets: Vec::new() };
-    for difference in applied.differences.clone() {
-        carry_out(cx, wanted, material, &difference, &mut applied.secrets).map_err(RolledBack::wrap)?;
+    all_of_it(cx, wanted, material, prune).map_err(RolledBack::wrap)
+}
+
+fn all_of_it(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, prune: bool) -> Result<Applied> {
+    cx.store.take_turn()?;
+    let known = cx.store.list_role_maps()?;
+    let over = |(name, entry): (&String, &RoleMapEntry)| entry.over(known.iter().find(|map| map.name == *name), name, prune);
+    let maps: Vec<RoleMap> = wanted.role_maps.iter().flatten().map(over).collect();
+    let mut applied = Applied { differences: plan(cx, wanted, &maps, material, prune)?, secrets: Vec::new() };
+    for difference in &applied.differences {
+        applied.secrets.extend(carry_out(cx, wanted, &maps, material, difference)?);
     }
     Ok(applied)
 }
 
-fn carry_out(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, difference: &Difference, secrets: &mut Vec<(String, Secret)>) -> Result<()> {
+/// The client and its secret, when one was generated.
+fn carry_out(
+    cx: &mut Cx<'_>,
+    wanted: &Declaration,
+    maps: &[RoleMap],
+    material: &Material,
+    difference: &Difference,
+) -> Result<Option<(String, Secret)>> {
     let id = difference.id.as_str();
     match (difference.kind, difference.action) {
         (_, Action::Unchanged) => {}
         (Kind::Role, Action::Create | Action::Change) => _ = roles::add_role(cx, id)?,
         (Kind::Role, Action::Remove) => roles::remove_role(cx, id)?,
         (Kind::RoleMap, Action::Create | Action::Change) => {
-            let map = wanted_maps(wanted).into_iter().find(|map| map.name == id).ok_or_else(|| lost(id))?;
-            roles::put_role_map(cx, &map)?;
+            roles::put_role_map(cx, maps.iter().find(|map| map.name == id).ok_or_else(|| lost(id))?)?;
         }
         (Kind::RoleMap, Action::Remove) => roles::remove_role_map(cx, id)?,
         (Kind::User, Action::Create | Action::Change) => {
@@ -128,11 +168,11 @@ fn carry_out(cx: &mut Cx<'_>, wanted: &Declaration, material: &Material, differe
         }
         (Kind::Client, Action::Create | Action::Change) => {
             let entry = wanted.clients.iter().flatten().find(|entry| entry.client_id == id).ok_or_else(|| lost(id))?;
-            secrets.extend(carry_out_client(cx, entry, material)?.map(|secret| (id.to_owned(), secret)));
+            return Ok(carry_out_client(cx, entry, material)?.map(|secret| (id.to_owned(), secret)));
         }
         (Kind::Client, Action::Remove) => _ = clients::remove(cx, id)?,
     }
-    Ok(())
+    Ok(None)
 }
 
 fn carry_out_user(cx: &mut Cx<'_>, entry: &UserEntry, material: &Material) -> Result<()> {
@@ -168,17 +208,17 @@ fn carry_out_client(cx: &mut Cx<'_>, entry: &ClientEntry, material: &Material) -
     Ok(None)
 }
 
-fn plan_roles(cx: &mut Cx<'_>, wanted: &Declaration, differences: &mut Vec<Difference>) -> Result<()> {
+fn plan_roles(cx: &mut Cx<'_>, wanted: &Declaration, maps: &[RoleMap], differences: &mut Vec<Difference>) -> Result<()> {
     let existing = cx.store.list_roles()?;
     for role in wanted.roles.iter().flatten() {
         let action = if existing.contains(role) { Action::Unchanged } else { Action::Create };
         differences.push(Difference { kind: Kind::Role, id: role.clone(), action, fields: Vec::new() });
     }
-    let maps = cx.store.list_role_maps()?;
-    for map in wanted_maps(wanted) {
-        let before = maps.iter().find(|known| known.name == map.name);
-        let fields = diff::between(&before.map(diff::members).unwrap_or_default(), &diff::members(&map));
-        differences.push(Difference { kind: Kind::RoleMap, id: map.name, action: action_of(before.is_some(), &fields), fields });
+    let known = cx.store.list_role_maps()?;
+    for map in maps {
+        let before = known.iter().find(|known| known.name == map.name);
+        let fields = diff::between(&before.map(diff::members).unwrap_or_default(), &diff::members(map));
+        differences.push(Difference { kind: Kind::RoleMap, id: map.name.clone(), action: action_of(before.is_some(), &fields), fields });
     }
     Ok(())
 }
@@ -261,22 +301,21 @@ fn plan_removals(cx: &mut Cx<'_>, wanted: &Declaration, differences: &mut Vec<Di
 }
 
 /// Refuses entries that name each other twice, a role or a map that will not exist.
-fn check_references(cx: &mut Cx<'_>, wanted: &Declaration) -> Result<()> {
+fn check_references(cx: &mut Cx<'_>, wanted: &Declaration, maps: &[RoleMap]) -> Result<()> {
     let usernames = wanted.users.iter().flatten().map(|entry| name_key(&entry.username));
     must_be_unique(usernames, "users")?;
     must_be_unique(wanted.clients.iter().flatten().map(|entry| entry.client_id.clone()), "clients")?;
     must_be_unique(wanted.roles.iter().flatten().cloned(), "roles")?;
     let mut known = cx.store.list_roles()?;
     known.extend(wanted.roles.iter().flatten().cloned());
-    for map in wanted_maps(wanted) {
-        roles::check_map(&map, &known)?;
+    for map in maps {
+        roles::check_map(map, &known)?;
     }
     if let Some(entry) = wanted.users.iter().flatten().find(|entry| !known.contains(&entry.role)) {
         return Err(roles::unknown_role(&entry.role, &known).into());
     }
-    let declared = wanted_maps(wanted);
     for name in wanted.clients.iter().flatten().filter_map(|entry| entry.role_map.as_deref()) {
-        if declared.iter().all(|map| map.name != name) {
+        if maps.iter().all(|map| map.name != name) {
             roles::map_must_exist(cx.store, name)?;
         }
     }
@@ -301,11 +340,6 @@ fn must_keep_preset(entry: &ClientEntry, preset: &str) -> Result<(), Refusal> {
     }
     let refusal = Refusal::invalid_request("A client keeps the preset that it was made from", Cause::InvalidSetting).client(&entry.client_id);
     Err(refusal.expected(preset).received(entry.preset.as_str()).fix(format!("propusk client remove {}", entry.client_id)))
-}
-
-/// The maps under the names that the file gives them.
-fn wanted_maps(wanted: &Declaration) -> Vec<RoleMap> {
-    wanted.role_maps.iter().flatten().map(|(name, map)| RoleMap { name: name.clone(), ..map.clone() }).collect()
 }
 
 /// The person of that username, not one for whom it is just a further sign-in name.

@@ -4,6 +4,7 @@ use super::changed_meanwhile;
 use super::client_rules::{check, check_given_secret};
 use super::diff::{self, FieldChange};
 use crate::cause::Cause;
+use crate::chat;
 use crate::client::{Client, ClientSecret, GrantType, Introspect, Preset, is_valid_client_id};
 use crate::client_auth::diagnose_secret;
 use crate::context::{Audit, Cx};
@@ -162,6 +163,7 @@ pub fn add_hashed(cx: &mut Cx<'_>, new: &NewClient, hash: Option<SecretHash>) ->
 }
 
 fn checked(cx: &mut Cx<'_>, new: &NewClient) -> Result<Client> {
+    cx.store.take_turn()?;
     must_be_new(cx.store, &new.client_id)?;
     let client = draft(new, ids::sortable(cx.now, cx.rng), cx.now);
     check(cx, &client)?;
@@ -178,6 +180,7 @@ fn insert(cx: &mut Cx<'_>, client: &Client) -> Result<()> {
 
 /// Changes a client; the fields that really changed. Nothing is written when none did.
 pub fn set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<(Client, Vec<FieldChange>)> {
+    cx.store.take_turn()?;
     let before = find(cx.store, client_id)?;
     let mut client = patched(&before, patch);
     let changes = diff::between(&diff::client_fields(&before), &diff::client_fields(&client));
@@ -190,6 +193,10 @@ pub fn set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<(Cli
         return Err(changed_meanwhile("the client"));
     }
     cx.audit(Audit::of("client_changed").client(client_id).detail(diff::names(&changes)))?;
+    if client.settings.role_map != before.settings.role_map && client_id == cx.policy.chat_client {
+        let old = cx.store.list_role_maps()?.into_iter().find(|map| map.name == before.settings.role_map);
+        chat::map_changed(cx, &client.settings.role_map, &old.unwrap_or_default())?;
+    }
     if client.disabled && !before.disabled {
         let revoked = cx.store.revoke_grants(GrantsOf::Client(client_id), cx.now)?.len();
         cx.audit(Audit::of("client_disabled").client(client_id).detail(format!("{}: {revoked} grants", Revocation::ClientDisabled.as_str())))?;
@@ -202,6 +209,7 @@ pub fn set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<(Cli
 
 /// Gives the client a new secret. The ones before it end after `overlap` seconds, with 0 at once.
 pub fn rotate_secret(cx: &mut Cx<'_>, client_id: &str, overlap: i64) -> Result<Secret> {
+    cx.store.take_turn()?;
     let client = find(cx.store, client_id)?;
     must_be_confidential(&client)?;
     let secret = Secret::generate(cx.rng, SECRET_PREFIX);
@@ -211,6 +219,7 @@ pub fn rotate_secret(cx: &mut Cx<'_>, client_id: &str, overlap: i64) -> Result<S
 
 /// Makes a secret brought along the client's newest one. The ones before it end after `overlap` seconds.
 pub fn set_secret(cx: &mut Cx<'_>, client_id: &str, secret: &Secret, overlap: i64) -> Result<()> {
+    cx.store.take_turn()?;
     let client = find(cx.store, client_id)?;
     must_be_confidential(&client)?;
     check_given_secret(secret)?;
@@ -233,6 +242,7 @@ pub fn check_secret(client: &Client, presented: &str, now: UnixTime) -> Option<C
 
 /// Removes a client with its secrets, consents and grants.
 pub fn remove(cx: &mut Cx<'_>, client_id: &str) -> Result<Client> {
+    cx.store.take_turn()?;
     let client = find(cx.store, client_id)?;
     if !cx.store.delete_client(client_id)? {
         return Err(changed_meanwhile("the client"));

@@ -19,11 +19,44 @@ pub struct Declaration {
     /// The roles of the site.
     pub roles: Option<Vec<String>>,
     /// The role maps by name: `[role_maps.forum]`.
-    pub role_maps: Option<BTreeMap<String, RoleMap>>,
+    pub role_maps: Option<BTreeMap<String, RoleMapEntry>>,
     /// People: `[[users]]`.
     pub users: Option<Vec<UserEntry>>,
     /// Clients: `[[clients]]`.
     pub clients: Option<Vec<ClientEntry>>,
+}
+
+/// A role map of the file; a role that a table does not name keeps its line, unless it is pruned.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RoleMapEntry {
+    /// Role of the site → the `roles` claim.
+    pub roles: Option<BTreeMap<String, Vec<String>>>,
+    /// Role of the site → the `groups` claim.
+    pub groups: Option<BTreeMap<String, Vec<String>>>,
+    /// Whether the role of the site itself is the `roles` claim.
+    pub identity: Option<bool>,
+}
+
+impl RoleMapEntry {
+    /// The map `name` as the file wants it, where it is `before` now. With `prune`, a table that is present is the whole table.
+    pub(super) fn over(&self, before: Option<&RoleMap>, name: &str, prune: bool) -> RoleMap {
+        let mut after = RoleMap { name: name.to_owned(), ..before.cloned().unwrap_or_default() };
+        if let Some(identity) = self.identity {
+            after.identity = identity;
+            if identity {
+                after.roles.clear();
+            }
+        }
+        for (table, lines) in [(&mut after.roles, &self.roles), (&mut after.groups, &self.groups)] {
+            let Some(lines) = lines else { continue };
+            if prune {
+                table.clear();
+            }
+            table.extend(lines.clone());
+        }
+        after
+    }
 }
 
 /// A person of the file; a field that is absent is left as it is.

@@ -2,6 +2,7 @@
 
 use super::changed_meanwhile;
 use crate::cause::Cause;
+use crate::chat;
 use crate::context::{Audit, Cx};
 use crate::error::{Refusal, Result};
 use crate::roles::{ROLES, RoleMap, is_valid_role};
@@ -13,6 +14,7 @@ const PAGE: i64 = 500;
 /// Gives a new database the roles owner, moderator and user and the two maps. A database that has any role is left as
 /// it is, so that what an operator removed stays removed. True when something was written.
 pub fn ensure_defaults(cx: &mut Cx<'_>) -> Result<bool> {
+    cx.store.take_turn()?;
     if !cx.store.list_roles()?.is_empty() {
         return Ok(false);
     }
@@ -30,6 +32,7 @@ pub fn ensure_defaults(cx: &mut Cx<'_>) -> Result<bool> {
 
 /// Adds a role of the site; false when it exists.
 pub fn add_role(cx: &mut Cx<'_>, role: &str) -> Result<bool> {
+    cx.store.take_turn()?;
     if !is_valid_role(role) {
         let refusal = Refusal::invalid_request("A role cannot have this name", Cause::InvalidName);
         return Err(refusal.expected("1 to 64 characters of A-Z, a-z, 0-9, dot, underscore and hyphen").received(role).into());
@@ -43,6 +46,7 @@ pub fn add_role(cx: &mut Cx<'_>, role: &str) -> Result<bool> {
 
 /// Removes a role of the site that nobody has.
 pub fn remove_role(cx: &mut Cx<'_>, role: &str) -> Result<()> {
+    cx.store.take_turn()?;
     must_exist(cx.store, role)?;
     if let Some(username) = someone_with(cx.store, role)? {
         let refusal = Refusal::invalid_request("Somebody has this role", Cause::InUse);
@@ -56,17 +60,21 @@ pub fn remove_role(cx: &mut Cx<'_>, role: &str) -> Result<()> {
 
 /// Adds a role map or replaces the one of that name; false when it was there in this form already.
 pub fn put_role_map(cx: &mut Cx<'_>, map: &RoleMap) -> Result<bool> {
+    cx.store.take_turn()?;
     check_map(map, &cx.store.list_roles()?)?;
-    if cx.store.list_role_maps()?.contains(map) {
+    let before = cx.store.list_role_maps()?.into_iter().find(|known| known.name == map.name);
+    if before.as_ref() == Some(map) {
         return Ok(false);
     }
     cx.store.put_role_map(map)?;
+    chat::map_changed(cx, &map.name, &before.unwrap_or_default())?;
     cx.audit(Audit::of("role_map_changed").detail(map.name.as_str()))?;
     Ok(true)
 }
 
 /// Removes a role map that no client uses.
 pub fn remove_role_map(cx: &mut Cx<'_>, name: &str) -> Result<()> {
+    cx.store.take_turn()?;
     map_must_exist(cx.store, name)?;
     if let Some(client) = cx.store.list_clients()?.into_iter().find(|client| client.settings.role_map == name) {
         let refusal = Refusal::invalid_request("A client uses this role map", Cause::InUse).received(name);

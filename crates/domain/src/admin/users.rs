@@ -10,7 +10,7 @@ use crate::store::Store;
 use crate::time::UnixTime;
 use crate::user::{NameKind, SignInName, User, UserState, is_valid_sign_in_name, is_valid_username, name_key};
 use crate::{backchannel, chat, ids, session};
-use propusk_protocol::StandardClaims;
+use propusk_protocol::{ErrorCode, IfMatch, StandardClaims};
 use std::collections::BTreeMap;
 
 /// A person to be added.
@@ -82,7 +82,14 @@ pub struct UserPatch {
 
 /// Adds a person under a new random subject. Refuses an unknown role, a bad claim, and a name that is taken.
 pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
-    let (user, aliases) = draft(&new, ids::random(cx.rng), cx.now)?;
+    let sub = ids::random(cx.rng);
+    add_as(cx, new, sub)
+}
+
+/// The same under a subject that was drawn before, and that nobody has or had.
+pub(crate) fn add_as(cx: &mut Cx<'_>, new: NewUser, sub: String) -> Result<User> {
+    cx.store.take_turn()?;
+    let (user, aliases) = draft(&new, sub, cx.now)?;
     check(cx.store, &user)?;
     let names = wanted_names(&user, &aliases);
     must_be_free(cx.store, &user, &names)?;
@@ -96,6 +103,7 @@ pub fn add(cx: &mut Cx<'_>, new: NewUser) -> Result<User> {
 
 /// Changes a person; the fields that really changed. Nothing is written when none did.
 pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<FieldChange>)> {
+    cx.store.take_turn()?;
     let before = must_find(cx.store, sub)?;
     let old_names = cx.store.list_sign_in_names(sub)?;
     let (mut user, aliases) = patched(&before, &old_names, patch)?;
@@ -124,8 +132,23 @@ pub fn set(cx: &mut Cx<'_>, sub: &str, patch: &UserPatch) -> Result<(User, Vec<F
     Ok((user, changes))
 }
 
+/// Refuses when the person is not as the caller has seen them; otherwise nobody else changes them until the transaction ends.
+pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()> {
+    cx.store.take_turn()?;
+    let version = must_find(cx.store, sub)?.version();
+    if seen.admits(&version) {
+        return Ok(());
+    }
+    let refusal = Refusal::new(ErrorCode::PreconditionFailed, "The person has changed meanwhile", Cause::ChangedSince)
+        .expected(format!("If-Match: \"{version}\""))
+        .received("the tag of another state of the person")
+        .fix("read the person again, and repeat the change if it is still wanted");
+    Err(refusal.into())
+}
+
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
 pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     let version = user.credential_version;
     user.password_hash = Some(password_hash);
@@ -150,6 +173,7 @@ pub fn enable(cx: &mut Cx<'_>, sub: &str) -> Result<bool> {
 
 /// Removes a person with their names, consents, sessions and grants. The subject is never given to anybody else.
 pub fn remove(cx: &mut Cx<'_>, sub: &str) -> Result<User> {
+    cx.store.take_turn()?;
     let user = must_find(cx.store, sub)?;
     for sid in cx.store.list_open_sids(sub)? {
         backchannel::session_ended(cx, sub, &sid)?;
@@ -181,6 +205,7 @@ fn must_find(store: &mut dyn Store, sub: &str) -> Result<User> {
 }
 
 fn enter(cx: &mut Cx<'_>, sub: &str, state: UserState) -> Result<bool> {
+    cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     if user.state == state {
         return Ok(false);

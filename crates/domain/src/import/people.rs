@@ -144,6 +144,7 @@ fn add(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
     if dry {
         return Ok(Outcome::Added);
     }
+    cx.store.take_turn()?;
     if !cx.store.insert_user(&user)? {
         return Ok(left("name_taken", format!("the username {} is taken here", user.username)));
     }

@@ -1,5 +1,6 @@
 //! The chat user that would result from what a person's client is told: the first sign-in of somebody whom the chat does not know.
 
+use super::expression::first_capture;
 use super::lint::Facts;
 use super::{BUILTIN_ROLES, CUSTOM, Dump, channel_map, text, truthy};
 use serde::Serialize;
@@ -287,16 +288,31 @@ fn fill(template: &str, identity: &Map<String, Value>) -> Result<Option<Value>, 
     let (mut filled, mut rest) = (String::new(), template);
     while let Some((before, after)) = rest.split_once("{{") {
         let Some((placeholder, after)) = after.split_once("}}") else { break };
-        if placeholder.starts_with('/') && placeholder.contains("/::") {
-            return Err(format!("the regular expression in {template:?} is not evaluated here"));
-        }
         filled.push_str(before);
-        let value = path(identity, placeholder).filter(|value| !value.is_null());
-        filled.push_str(&value.map_or_else(|| "undefined".to_owned(), as_text));
+        filled.push_str(&fill_one(placeholder, identity)?.unwrap_or_else(|| "undefined".to_owned()));
         rest = after;
     }
     filled.push_str(rest);
     Ok((!filled.is_empty()).then_some(Value::from(filled)))
+}
+
+/// What a placeholder stands for: a dotted path, or `/expression/::path`.
+fn fill_one(placeholder: &str, identity: &Map<String, Value>) -> Result<Option<String>, String> {
+    let Some((expression, dotted)) = split_expression(placeholder) else {
+        return Ok(path(identity, placeholder).filter(|value| !value.is_null()).map(as_text));
+    };
+    // An expression that cannot be evaluated ends every sign-in, also of those who lack the claim.
+    let value = path(identity, dotted).map(as_text);
+    first_capture(expression, value.as_deref().unwrap_or_default()).map(|found| value.and(found))
+}
+
+/// The two parts, parted where `/^\/((?!\/::).*)\/::(.+)/` parts them: at the last place that leaves a path.
+fn split_expression(placeholder: &str) -> Option<(&str, &str)> {
+    let inside = placeholder.strip_prefix('/').filter(|inside| !inside.starts_with("/::"))?;
+    inside.rmatch_indices("/::").map(|(at, separator)| (inside.get(..at), inside.get(at + separator.len()..))).find_map(|parts| match parts {
+        (Some(expression), Some(dotted)) if !dotted.is_empty() => Some((expression, dotted)),
+        _ => None,
+    })
 }
 
 /// A member by dotted path; numbers index arrays.

@@ -2,6 +2,7 @@
 //! becomes of a person there. Pure functions; nothing here talks to a chat.
 
 pub mod catalogue;
+mod expression;
 pub mod forecast;
 pub mod guide;
 pub mod lint;

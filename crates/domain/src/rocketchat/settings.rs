@@ -196,7 +196,7 @@ pub(super) mod tests {
         Options {
             chat_url: "https://chat.example.org".to_owned(),
             name: "Besedka".to_owned(),
-            button: "Войти через Беседку".to_owned(),
+            button: "Войти через сайт «Беседка»".to_owned(),
             secret: Some(Secret::new("s".repeat(40))),
             silent: false,
             embed: None,

@@ -159,13 +159,22 @@ fn retry(cx: &mut Cx<'_>, client: &RegisteredClient, grant: &Grant, state: &Refr
         Revocation::RefreshReused.as_str(),
         state.generation
     )))?;
-    Err(Refusal::invalid_grant("The refresh token has been used already", Cause::RefreshReused)
+    Err(reused(client, state, presented, window, age).into())
+}
+
+/// A token two generations old is no retry of a lost answer: its successor has been used.
+fn reused(client: &RegisteredClient, state: &Refresh, presented: i64, window: i64, age: i64) -> Refusal {
+    let current = state.generation;
+    let refusal = Refusal::invalid_grant("The refresh token has been used already", Cause::RefreshReused)
         .client(client.id())
-        .expected(format!("generation {}, or the one before it within {window} s", state.generation))
-        .received(format!("generation {presented}, {age} s after generation {} replaced the one before it", state.generation))
-        .fix("let the application keep the newest refresh token and send one refresh at a time; then sign in again")
+        .expected(format!("generation {current}, or the one before it within {window} s"))
+        .fix("let the application keep the newest refresh token and send one refresh at a time; then sign in again");
+    if presented < current - 1 {
+        return refusal.received(format!("generation {presented}, although generation {} has been used, too", presented + 1));
+    }
+    refusal
+        .received(format!("generation {presented}, {age} s after generation {current} replaced the one before it"))
         .fix("raise refresh.retry_window when answers are lost for longer")
-        .into())
 }
 
 fn with_sub<'a>(event: Audit<'a>, grant: &'a Grant) -> Audit<'a> {

@@ -27,6 +27,7 @@ notice-throttled-minutes = { $count ->
    *[other] Too many attempts. Try again in { $count } minutes.
 }
 notice-busy = Many people are signing in at this moment. Wait a few seconds and try again.
+notice-unavailable = The service cannot reach the place where it keeps its data. Nothing was lost; try again in a minute.
 notice-reauthenticate = Please enter your password again to confirm that it is you.
 notice-stale = Some time has passed since you came here. If the application does not let you in afterwards, start again from there.
 notice-password-set = The password is set, and you are signed out everywhere. Sign in with it now.
@@ -46,14 +47,68 @@ set-password-submit = Set the password
 forgot-heading = Forgot your password?
 forgot-lead = Type your username or your e-mail address, and you get a mail with a link by which you choose a new password.
 forgot-submit = Send the link
-forgot-sent = If there is such an account and its address is verified, a mail is on its way. The link in it works for an hour. Look among the spam, too.
+forgot-sent = If there is such an account and its address is verified, a mail is on its way. Look among the spam, too.
 forgot-back = Back to signing in
+
+mail-link-works = { $count ->
+    [one] The link works once, for { $count } minute.
+   *[other] The link works once, for { $count } minutes.
+}
+mail-username = Your username
 
 mail-password-subject = { $client }: a new password
 mail-password-lead = Somebody, probably you, asked for a new password at { $client }.
-mail-password-account = Your username
-mail-password-link = Open this link within an hour and choose a new password. It works once:
+mail-password-link = Open this link and choose a new password:
 mail-password-ignore = If it was not you, do nothing: your password stays as it is.
+
+## Another e-mail address
+
+verify-email-heading = Is this your address?
+verify-email-lead = It becomes the e-mail address of this account:
+verify-email-submit = Use this address
+verify-email-note = If you have not asked for this, close the page: nothing changes.
+verify-email-done-heading = The address is confirmed
+verify-email-done = It is now the address of the account. You can sign in with it, and mails go there.
+
+mail-email-subject = { $client }: confirm your address
+mail-email-lead = Somebody, probably you, wants to use this address for an account at { $client }.
+mail-email-for = Username of the account
+mail-email-link = Open this link to confirm the address:
+mail-email-ignore = If it was not you, do nothing: the address is not used.
+mail-taken-subject = { $client }: this address has an account
+mail-taken-lead = Somebody, probably you, wants to use this address for an account at { $client }. It already belongs to an account, so nothing was changed.
+mail-taken-ignore = If it was not you, there is nothing to do.
+mail-asked-subject = { $client }: another address for your account
+mail-asked-lead = Somebody, probably you, wants another e-mail address for your account at { $client }. This one stays until the new one is confirmed.
+mail-asked-advice = If it was not you, change your password at once: whoever asked knows it, and the change ends the link to the new address.
+mail-account-page = Your account:
+mail-changed-subject = { $client }: your address was changed
+mail-changed-lead = Your account at { $client } now has another e-mail address. This one does not belong to it any more.
+mail-changed-advice = If it was not you, tell the people who run the site at once: somebody knows your password.
+
+## A new account
+
+register-heading = Create an account
+register-lead = A mail with a link goes to your address. On the page that it opens you choose a password.
+register-username = Username
+register-username-hint = A–Z, a–z, 0–9, dot, hyphen and underscore. Others see it in the chat.
+register-sent = A mail is on its way to your address. Open the link in it in this browser. Look among the spam, too.
+register-bad-username = A username has 1 to 64 characters: A–Z, a–z, 0–9, dot, hyphen and underscore.
+register-username-taken = This username is taken. Choose another.
+register-finish-heading = Choose a password
+register-password-hint = { $count ->
+    [one] At least { $count } character; a few unrelated words are good.
+   *[other] At least { $count } characters; a few unrelated words are good.
+}
+register-finish-submit = Create the account
+
+mail-register-subject = { $client }: your new account
+mail-register-lead = Somebody, probably you, wants to create an account at { $client } with this address.
+mail-register-link = Open this link in the same browser and choose a password:
+mail-register-ignore = If it was not you, do nothing: no account is made.
+mail-known-subject = { $client }: you have an account
+mail-known-lead = Somebody, probably you, wants to create an account at { $client } with this address. You already have one: sign in with this address.
+mail-known-advice = If you have forgotten the password, choose a new one:
 
 ## Consent
 
@@ -107,6 +162,15 @@ home-account = Your account
 account-heading = Your account
 account-profile-heading = About you
 account-email = E-mail
+account-email-unverified = not confirmed
+account-email-none = Your account has no address.
+account-new-email = New address
+account-email-hint = A mail with a link goes to the new address. The present one stays until you open the link.
+account-change-email = Change address
+account-email-fixed = The people who run this site change the address. Ask them.
+account-email-asked = A mail is on its way to the new address. Open the link in it to confirm the address. Look among the spam, too.
+account-bad-email = An e-mail address cannot look like this.
+account-same-email = This is your address already.
 account-name = Name that others see
 account-locale = Language
 account-locale-browser = As in my browser
@@ -176,6 +240,8 @@ error-flow-broken-heading = This sign-in cannot be continued
 error-flow-broken-hint = The link is incomplete, too old or already used. Go back to the application and start from there.
 error-link-dead-heading = This link does not work any more
 error-link-dead-hint = It was used before, has become too old, or is incomplete. Ask for a new one.
+error-address-taken-heading = This address belongs to another account
+error-address-taken-hint = It was confirmed there first, so nothing was changed here. If that account is yours, sign in with the address; a forgotten password is replaced on the sign-in page.
 error-csrf-heading = This page has to be opened again
 error-csrf-hint = The form came from another page or from an old one, so nothing was changed. Start again, and it will work.
 error-throttled-heading = Too many attempts
@@ -196,5 +262,7 @@ error-other-heading = This did not work
 error-other-hint = Go back to the application and start from there.
 chat-frame-heading = Sign in to the chat
 chat-frame-lead-in = You are signed in. The chat opens in a moment.
+chat-frame-lead-first = You are signed in. The first time, the chat makes your account: open it once by this button.
+chat-frame-first = Open the chat
 chat-frame-lead-out = The chat uses the same account as the site. Signing in opens a window that closes by itself.
 chat-frame-sign-in = Sign in

@@ -3,11 +3,14 @@
 use crate::endpoints::fresh_json;
 use crate::endpoints::userinfo::{Audience, claims_of};
 use crate::extract::form::Form;
+use crate::pages::rocketchat::channel_url;
 use crate::state::AppState;
+use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::{Cause, Refusal};
 use propusk_protocol::ErrorCode;
+use serde_json::json;
 
 /// The claims of userinfo, with the names `id` and `username` that such endpoints use. `id` is the subject, so a chat that
 /// prefers it to `sub` finds the same account by either. Only tokens of chats are taken.
@@ -24,6 +27,18 @@ pub(super) async fn identity(state: Data<AppState>, request: HttpRequest, form: 
         }
         Err(error) => state.report("rocket_identity", error, now).bearer(),
     }
+}
+
+/// Where a channel of the chat is, for the page of the old site that asked as it switched channels: as `/rocketchat/open` sends a
+/// person there, and in JSON whatever the answer, because a script reads it.
+pub(super) async fn channel(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
+    let now = state.now();
+    let mut response = match channel_url(&state, &request, now).await {
+        Ok((channel, url)) => fresh_json(&json!({ "channel": channel, "url": url })),
+        Err(error) => state.report("rocket_channel", error, now).bearer(),
+    };
+    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    response
 }
 
 /// Only GET ever answered.

@@ -1,7 +1,10 @@
 //! Discovery (OIDC Discovery §4, RFC 8414 §3) and the key set (RFC 7517 §5): served from memory, revalidated by entity tag.
 
 use crate::state::{AppState, Document};
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderValue, IF_NONE_MATCH};
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, CACHE_CONTROL, CONTENT_TYPE,
+    ETAG, HeaderValue, IF_NONE_MATCH,
+};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
@@ -16,6 +19,16 @@ pub(crate) async fn jwks(state: Data<AppState>, request: HttpRequest) -> HttpRes
     let age = (state.policy.key_announcement / 4).clamp(0, 3600);
     let control = HeaderValue::try_from(format!("public, max-age={age}")).unwrap_or(HeaderValue::from_static("no-cache"));
     serve(&request, &state.jwks(), control)
+}
+
+/// Any page may read them, so any may ask whether it may.
+pub(crate) async fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")))
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, HEAD")))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*")))
+        .insert_header((ACCESS_CONTROL_MAX_AGE, HeaderValue::from_static("600")))
+        .finish()
 }
 
 fn serve(request: &HttpRequest, document: &Document, cache_control: HeaderValue) -> HttpResponse {

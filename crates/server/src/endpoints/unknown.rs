@@ -46,10 +46,12 @@ pub(crate) async fn path(state: Data<AppState>, request: HttpRequest) -> HttpRes
 
 /// The path exists, the method does not: 405 with `Allow` (RFC 9110 §15.5.6).
 pub(crate) fn method(state: &AppState, request: &HttpRequest, endpoint: &'static str, allow: &'static str, page: bool) -> HttpResponse {
+    // Whoever sent another method had none of a browser's questions in mind.
+    let wanted = allow.trim_end_matches(", OPTIONS");
     let refusal = Refusal::new(ErrorCode::MethodNotAllowed, "This endpoint does not answer this method", Cause::WrongMethod)
-        .expected(allow)
+        .expected(wanted)
         .received(request.method().as_str())
-        .fix(format!("send {allow}; after a redirect many programs turn a POST into a GET"));
+        .fix(format!("send {wanted}; after a redirect many programs turn a POST into a GET"));
     let reported = state.report(endpoint, refusal.into(), state.now());
     let mut response = if page && prefers_a_page(request) {
         pages::error::page(state, request, &reported, ErrorKind::MethodNotAllowed, None)

@@ -46,15 +46,24 @@ fn check_content_type(value: Option<&[u8]>, empty: bool) -> Result<(), Refusal> 
 
 fn wrong_content_type(received: &str) -> Refusal {
     let public = "The body must be application/x-www-form-urlencoded";
-    Refusal::new(ErrorCode::UnsupportedMediaType, public, Cause::WrongContentType).expected("application/x-www-form-urlencoded").received(received)
+    Refusal::new(ErrorCode::UnsupportedMediaType, public, Cause::WrongContentType)
+        .expected("application/x-www-form-urlencoded")
+        .received(received)
+        .fix("let the application send its parameters as application/x-www-form-urlencoded")
 }
 
 pub(crate) fn unreadable(why: &str) -> Refusal {
-    Refusal::invalid_request("The body could not be read", Cause::MalformedRequest).received(why)
+    Refusal::invalid_request("The body could not be read", Cause::MalformedRequest)
+        .expected("a whole body")
+        .received(why)
+        .fix("send the body whole; a proxy must pass it on unchanged")
 }
 
 pub(crate) fn too_large(limit: usize) -> Refusal {
-    Refusal::new(ErrorCode::RequestTooLarge, "The body is too large", Cause::TooLarge).expected(format!("at most {limit} bytes")).received("more")
+    Refusal::new(ErrorCode::RequestTooLarge, "The body is too large", Cause::TooLarge)
+        .expected(format!("at most {limit} bytes"))
+        .received("more")
+        .fix("send less; the setting http.max_body_bytes is the limit")
 }
 
 /// The parameters of the query string.

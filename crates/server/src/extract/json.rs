@@ -37,7 +37,7 @@ fn parse(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<String, Value>,
     let media_type = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     if !media_type.eq_ignore_ascii_case("application/json") {
         let refusal = Refusal::new(ErrorCode::UnsupportedMediaType, "The body must be application/json", Cause::WrongContentType);
-        return Err(refusal.expected("application/json").received(content_type.unwrap_or("none")));
+        return Err(refusal.expected("application/json").received(content_type.unwrap_or("none")).fix("send Content-Type: application/json"));
     }
     match serde_json::from_slice(bytes) {
         Ok(Value::Object(members)) => Ok(members),
@@ -48,5 +48,8 @@ fn parse(content_type: Option<&str>, bytes: &[u8]) -> Result<Map<String, Value>,
 }
 
 fn malformed(received: &str) -> Refusal {
-    Refusal::invalid_request("The body must be a JSON object", Cause::MalformedRequest).expected("a JSON object").received(received)
+    Refusal::invalid_request("The body must be a JSON object", Cause::MalformedRequest)
+        .expected("a JSON object")
+        .received(received)
+        .fix("send one JSON object, in UTF-8")
 }

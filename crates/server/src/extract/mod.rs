@@ -22,7 +22,8 @@ pub(crate) fn authorization(request: &HttpRequest, twice: Cause) -> Result<Optio
     let first = values.next().map(HeaderValue::as_bytes);
     if values.next().is_some() {
         let refusal = Refusal::invalid_request("The request carries more than one Authorization header", twice);
-        return Err(refusal.expected("one Authorization header").received("several"));
+        let refusal = refusal.expected("one Authorization header").received("several");
+        return Err(refusal.fix("let the application, and every proxy in front, send one Authorization header"));
     }
     Ok(first)
 }

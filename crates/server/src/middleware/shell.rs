@@ -1,6 +1,7 @@
 //! The outermost layer: limits on URL and headers, the headers that every answer carries, one log line, one count.
 
 use crate::extract::address::client_address;
+use crate::request_id;
 use crate::state::AppState;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -26,14 +27,8 @@ pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody 
     };
     let request = crate::compat::canonical(&state, request);
     let endpoint = crate::routes::endpoint_of(request.path(), state.settings.issuer_path());
-    let mut response = match oversized(&state, &request, endpoint) {
-        Some(refused) => request.into_response(refused),
-        None => match next.call(request).await {
-            Ok(response) => response.map_into_boxed_body(),
-            Err(error) => return Err(error),
-        },
-    };
     let id = token(&state.rng, 9);
+    let mut response = request_id::scope(id.clone(), answer(&state, request, endpoint, next)).await?;
     let headers = response.headers_mut();
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -46,18 +41,33 @@ pub(crate) async fn around(request: ServiceRequest, next: Next<impl MessageBody 
     Ok(response)
 }
 
+async fn answer(
+    state: &AppState,
+    request: ServiceRequest,
+    endpoint: &'static str,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match oversized(state, &request, endpoint) {
+        Some(refused) => Ok(request.into_response(refused)),
+        None => Ok(next.call(request).await?.map_into_boxed_body()),
+    }
+}
+
 fn oversized(state: &AppState, request: &ServiceRequest, endpoint: &'static str) -> Option<HttpResponse> {
     let limits = &state.settings.http;
     let url = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
     if url > limits.max_url_bytes {
         let refusal = Refusal::new(ErrorCode::UriTooLong, "The URL is too long", Cause::TooLarge);
         let refusal = refusal.expected(format!("at most {} bytes", limits.max_url_bytes)).received(format!("{url} bytes"));
+        let refusal = refusal.fix("shorten state and the list of scopes; the setting http.max_url_bytes is the limit");
         return Some(state.report(endpoint, refusal.into(), state.now()).json());
     }
     let headers: usize = request.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
     if headers > limits.max_header_bytes {
         let refusal = Refusal::new(ErrorCode::RequestTooLarge, "The headers are too large", Cause::TooLarge);
         let refusal = refusal.expected(format!("at most {} bytes", limits.max_header_bytes)).received(format!("{headers} bytes"));
+        let refusal = refusal
+            .fix("send less: cookies of other applications on the same host are the usual reason; the setting http.max_header_bytes is the limit");
         return Some(state.report(endpoint, refusal.into(), state.now()).json());
     }
     None

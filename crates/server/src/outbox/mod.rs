@@ -2,10 +2,12 @@
 //! write down what became of it. Woken after each commit that added a row, and once a second.
 
 mod backchannel;
+pub(crate) mod letters;
 pub(crate) mod mail;
 
 use crate::outbound::Outbound;
 use crate::rocketchat::courier::ChatCourier;
+use crate::rocketchat::everybody::EverybodyCourier;
 use crate::settings::OutboundSettings;
 use crate::state::AppState;
 use crate::tasks::Stop;
@@ -57,6 +59,10 @@ pub(crate) trait Courier: Send {
     fn topics(&self) -> &'static [Topic];
     /// Makes the other side agree. Called without a transaction; may block for as long as a lease lasts.
     fn deliver(&mut self, message: &Message) -> Result<Outcome>;
+    /// The same for what takes long: returns soon after the end was asked for.
+    fn deliver_until(&mut self, message: &Message, _stop: &Stop) -> Result<Outcome> {
+        self.deliver(message)
+    }
     /// Whether there is any point in trying now.
     fn is_ready(&mut self) -> bool {
         true
@@ -72,15 +78,17 @@ pub(crate) fn couriers(state: &AppState) -> Result<Vec<Box<dyn Courier>>, Fault>
     let outbound = Outbound::new(&settings)?;
     let logouts = (0..LOGOUT_THREADS).map(|_| Box::new(backchannel::Logouts::new(state.clone(), outbound.clone())) as Box<dyn Courier>);
     let chat = ChatCourier::new(state.clone(), state.outbound.clone());
+    let everybody = EverybodyCourier::new(state.clone(), state.outbound.clone());
     let mails = mail::Mails::new(state.clone())?;
-    Ok(logouts.chain([Box::new(chat) as Box<dyn Courier>, Box::new(mails) as Box<dyn Courier>]).collect())
+    let others = [Box::new(chat) as Box<dyn Courier>, Box::new(everybody) as Box<dyn Courier>, Box::new(mails) as Box<dyn Courier>];
+    Ok(logouts.chain(others).collect())
 }
 
 /// Runs until the end is asked for; a delivery in flight is finished.
 pub(crate) fn run(state: &AppState, mut courier: Box<dyn Courier>, stop: &Stop) {
     while !stop.is_asked() {
         let seen = state.poke.count();
-        match step(state, courier.as_mut()) {
+        match step(state, courier.as_mut(), stop) {
             Ok(true) => continue,
             Ok(false) => {}
             Err(error) => tracing::warn!(fault = %error.into_fault(), "the outbox could not be worked on"),
@@ -92,7 +100,7 @@ pub(crate) fn run(state: &AppState, mut courier: Box<dyn Courier>, stop: &Stop) 
 }
 
 /// Delivers one row; whether there was one.
-fn step(state: &AppState, courier: &mut dyn Courier) -> Result<bool> {
+fn step(state: &AppState, courier: &mut dyn Courier, stop: &Stop) -> Result<bool> {
     if !courier.is_ready() {
         return Ok(false);
     }
@@ -102,7 +110,7 @@ fn step(state: &AppState, courier: &mut dyn Courier) -> Result<bool> {
         return Ok(false);
     }
     let Some(claimed) = write(state, move |cx| claim(cx, &candidates))? else { return Ok(true) };
-    let outcome = courier.deliver(&claimed.message).unwrap_or_else(|error| {
+    let outcome = courier.deliver_until(&claimed.message, stop).unwrap_or_else(|error| {
         let fault = error.into_fault();
         tracing::error!(%fault, topic = claimed.message.topic.as_str(), "a delivery failed on this side");
         Outcome::Later { failure: "a fault of this server; its log says which".to_owned(), after: None }

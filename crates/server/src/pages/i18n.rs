@@ -157,6 +157,7 @@ mod tests {
 
     use super::*;
     use crate::pages::account::view::{HINT, Notice, UNKNOWN_DEVICE};
+    use crate::pages::register::Problem;
     use crate::pages::view::{ErrorKind, LoginNotice, known_scopes};
 
     fn messages(file: &str) -> BTreeMap<String, String> {
@@ -199,8 +200,10 @@ mod tests {
         used.extend(LoginNotice::ALL.iter().map(|notice| notice.key().0.to_owned()));
         used.push(LoginNotice::Throttled { seconds: 3600 }.key().0.to_owned());
         used.extend(known_scopes().map(|(_, key)| key.to_owned()));
+        used.extend(Problem::ALL.iter().map(|problem| problem.key().to_owned()));
+        used.push(crate::pages::register::finish::HINT.to_owned());
         used.extend(Notice::ALL.iter().map(|notice| notice.key().0.to_owned()));
-        used.extend(crate::outbox::mail::KEYS.map(str::to_owned));
+        used.extend(crate::outbox::letters::KEYS.map(str::to_owned));
         used.push(crate::pages::set_password::HINT.to_owned());
         used.extend([HINT, UNKNOWN_DEVICE].map(str::to_owned));
         used.push("scope-other".to_owned());

@@ -3,7 +3,7 @@
 use super::answer::{self, add_cookie, set_browser_cookie};
 use super::step::{self, BrowserCookie, Judged};
 use super::view::{Login, LoginNotice, Page};
-use super::{common, error, html, locale, own_url, reference, see_other};
+use super::{common, error, home, html, locale, own_url, reference, see_other};
 use crate::extract::address::client_address;
 use crate::extract::cookies::{self, Kind};
 use crate::extract::form::{Form, query};
@@ -69,11 +69,17 @@ pub async fn get(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     }
 }
 
-/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here.
+/// `/login` opened by hand: signing in leads home, or to the account page that sent the person here. Whoever is signed in goes there.
 async fn without_client(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> HttpResponse {
+    let next = (params.get("next") == Some("account")).then(|| own_url(state, "/account", &[]));
+    match home::person(state, request, now).await {
+        Ok(None) => {}
+        Ok(Some(_)) => return see_other(&next.unwrap_or_else(|| own_url(state, "/", &[]))),
+        Err(failure) => return error::of(state, request, "login", failure),
+    }
     let browser = BrowserCookie::of(state, request);
     let mut flow = Flow::begin(String::new(), None, browser.digest(), now);
-    flow.next = (params.get("next") == Some("account")).then(|| own_url(state, "/account", &[]));
+    flow.next = next;
     let sealed = match step::seal(state, request, &flow, now).await {
         Ok(sealed) => sealed,
         Err(failure) => return error::of(state, request, "login", failure),
@@ -118,12 +124,14 @@ async fn render(state: &AppState, request: &HttpRequest, params: Option<&Params>
     };
     let language = locale(state, request, params, wanted.map(|wanted| wanted.ui_locales.as_slice()).unwrap_or_default(), None);
     let forgot_href = state.settings.smtp.is_set().then(|| own_url(state, "/forgot-password", &[("flow", shown.sealed)]));
+    let register_href = state.settings.registration.enabled.then(|| own_url(state, "/register", &[("flow", shown.sealed)]));
     let view = Login {
         page: Page { reference: shown.reference.clone(), ..common(state, language, "/login", &[("flow", shown.sealed)]) },
         flow: shown.sealed,
         client_name: client.as_ref().map(|client| client.client.name.as_str()),
         username: shown.username,
         forgot_href: forgot_href.as_deref(),
+        register_href: register_href.as_deref(),
         notice: shown.notice,
     };
     html(shown.status, &view)
@@ -184,10 +192,10 @@ fn cancelled(state: &AppState, request: &HttpRequest, judged: Option<&Judged>, n
 }
 
 /// A session that has begun, and what the request came to with it.
-struct Done {
-    session: Session,
-    cookie: Secret,
-    outcome: Option<Outcome>,
+pub(super) struct Done {
+    pub(super) session: Session,
+    pub(super) cookie: Secret,
+    pub(super) outcome: Option<Outcome>,
 }
 
 /// Checks the password, then begins the session and goes on with the request in the same transaction.
@@ -216,7 +224,15 @@ async fn sign_in(
         .await
 }
 
-async fn signed_in(state: &AppState, request: &HttpRequest, judged: Option<Judged>, mut flow: Flow, done: Done, now: UnixTime) -> HttpResponse {
+/// Where a sign-in leads that has just happened: on with the request, to the page that sent the person here, or home.
+pub(super) async fn signed_in(
+    state: &AppState,
+    request: &HttpRequest,
+    judged: Option<Judged>,
+    mut flow: Flow,
+    done: Done,
+    now: UnixTime,
+) -> HttpResponse {
     trace::ok(state, request, Step::SignedIn, Some(&done.session.sub), now);
     flow.signed_in = Some(done.session.sid.clone());
     let next = flow.next.take();
@@ -247,7 +263,8 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
     let seconds = reported.retry_after.unwrap_or(1).max(1);
     let (notice, status) = match (reported.cause, reported.code) {
         (Some(Cause::LoginThrottled), _) => (LoginNotice::Throttled { seconds: seconds.cast_unsigned() }, StatusCode::TOO_MANY_REQUESTS),
-        (Some(Cause::HashQueueFull), _) | (None, ErrorCode::TemporarilyUnavailable) => (LoginNotice::Busy, StatusCode::SERVICE_UNAVAILABLE),
+        (Some(Cause::HashQueueFull), _) => (LoginNotice::Busy, StatusCode::SERVICE_UNAVAILABLE),
+        (None, ErrorCode::TemporarilyUnavailable) => (LoginNotice::Unavailable, StatusCode::SERVICE_UNAVAILABLE),
         (Some(_), _) => (LoginNotice::WrongCredentials, StatusCode::FORBIDDEN),
         (None, _) => return error::page(state, request, &reported, super::view::ErrorKind::ServerError, None),
     };
@@ -257,4 +274,18 @@ async fn failed(state: &AppState, request: &HttpRequest, flow: &Flow, sealed: &s
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::LoginNotice;
+    use crate::pages::i18n::Locale;
+
+    #[test]
+    fn long_waits_are_told_in_minutes() {
+        let text = |seconds| LoginNotice::Throttled { seconds }.text(Locale::En);
+        assert!(text(0).contains("1 second."));
+        assert!(text(90).contains("90 seconds"));
+        assert!(text(91).contains("2 minutes"));
+    }
 }

@@ -12,9 +12,11 @@ pub mod home;
 pub mod i18n;
 pub mod login;
 pub mod logout;
+pub(crate) mod register;
 pub mod rocketchat;
 pub(crate) mod set_password;
 pub mod step;
+pub(crate) mod verify_email;
 pub mod view;
 
 use crate::extract::header;

@@ -12,10 +12,10 @@ use crate::extract::authorization;
 use crate::extract::form::query;
 use crate::rocketchat::ask;
 use crate::rocketchat::connection::Connection;
-use crate::rocketchat::login::not_connected;
+use crate::rocketchat::login::{first_sign_in, not_connected};
 use crate::rocketchat::workspace::Workspace;
 use crate::state::AppState;
-use actix_web::http::header::{CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -45,7 +45,7 @@ const LONGEST_PATH: usize = 2048;
 /// Sends a person there; answers a program that brings an access token with the address.
 pub async fn open(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let now = state.now();
-    let bearer = request.headers().contains_key(actix_web::http::header::AUTHORIZATION);
+    let bearer = request.headers().contains_key(AUTHORIZATION);
     let mut response = if bearer {
         match for_program(&state, &request, now).await {
             Ok(url) => crate::endpoints::fresh_json(&json!({ "url": url })),
@@ -71,28 +71,68 @@ async fn for_person(state: &AppState, request: &HttpRequest, now: UnixTime) -> R
         set_browser_cookie(state, &mut response, &browser);
         return Ok(response);
     };
-    Ok(see_other(&allowed_url(state, &base, &place, user, now).await?))
+    let url = allowed_url(state, &base, &place, user.clone(), now).await?;
+    // By way of the chat's own button, once: it ends at the chat's home.
+    Ok(see_other(&first_sign_in_url(state, user).await.unwrap_or(url)))
+}
+
+/// The chat's own button, for somebody who has no account there yet and gets one by it alone. What cannot be asked keeps nobody out.
+async fn first_sign_in_url(state: &AppState, user: User) -> Option<String> {
+    let asked = ask(state, move |instance, outbound| first_sign_in(instance, outbound, &user)).await;
+    asked.and_then(|found| found).unwrap_or_else(|error| {
+        tracing::warn!(fault = %error.into_fault(), "whether a person has an account in the chat could not be asked");
+        None
+    })
+}
+
+/// The address of a channel for whoever is signed in, by the session's cookie or by an access token that may ask.
+pub(crate) async fn channel_url(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<(String, String)> {
+    let user = if request.headers().contains_key(AUTHORIZATION) {
+        person_of_token(state, request, now).await?
+    } else {
+        let signed_in = person(state, request, now).await?;
+        let nobody = || Refusal::new(ErrorCode::InvalidToken, "Nobody is signed in", Cause::TokenMissing);
+        signed_in.ok_or_else(|| nobody().expected("a session here, or an access token with chat.open").received("neither"))?.1
+    };
+    let Place::Channel(name) = Place::parse(&query(request)?)? else {
+        return Err(Refusal::invalid_request("The request names no channel", Cause::MalformedRequest).expected("channel=NAME").into());
+    };
+    let base = chat_url(state, now).await?.ok_or_else(not_connected)?;
+    let url = allowed_url(state, &base, &Place::Channel(name.clone()), user, now).await?;
+    // Said only to whom the channel is not kept from.
+    if room(state, &name).await == Room::Absent {
+        return Err(Refusal::new(ErrorCode::NotFound, "The chat has no such channel", Cause::ChatChannelNotGiven)
+            .expected("a channel that the connector's account sees")
+            .received(name)
+            .fix("create it in the chat, or invite the connector's account into the private one")
+            .into());
+    }
+    Ok((name, url))
 }
 
 /// Only with a person's access token whose client and scope allow it.
 async fn for_program(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<String> {
+    let user = person_of_token(state, request, now).await?;
+    let place = Place::parse(&query(request)?)?;
+    let base = chat_url(state, now).await?.ok_or_else(not_connected)?;
+    allowed_url(state, &base, &place, user, now).await
+}
+
+async fn person_of_token(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<User> {
     let found = bearer_token(authorization(request, Cause::TokenInTwoPlaces)?, None, None)?;
     let (token, _) = found.ok_or_else(|| Refusal::new(ErrorCode::InvalidToken, "The request carries no access token", Cause::TokenMissing))?;
     let claims = verified(state, &token, now).await?;
     let standing = living(state, &claims, now).await?;
     let permitted = standing.client.as_deref().is_some_and(|client| client.client.settings.scopes.contains(SCOPE)) && claims.scope.contains(SCOPE);
     let user = standing.user.as_deref().filter(|_| permitted).cloned();
-    let Some(user) = user else {
-        return Err(Refusal::new(ErrorCode::InsufficientScope, "The access token lacks the scope chat.open", Cause::ScopeNotAllowed)
+    user.ok_or_else(|| {
+        Refusal::new(ErrorCode::InsufficientScope, "The access token lacks the scope chat.open", Cause::ScopeNotAllowed)
             .client(&claims.client_id)
             .expected("a person's token with chat.open, of a client that may have it")
             .received(claims.scope.to_string())
             .fix(format!("propusk client set {} --add-scope chat.open", claims.client_id))
-            .into());
-    };
-    let place = Place::parse(&query(request)?)?;
-    let base = chat_url(state, now).await?.ok_or_else(not_connected)?;
-    allowed_url(state, &base, &place, user, now).await
+            .into()
+    })
 }
 
 /// A place of the chat.
@@ -146,7 +186,7 @@ fn is_path(path: &str) -> bool {
 /// The address of the place, when the person's groups do not keep it from them.
 async fn allowed_url(state: &AppState, base: &str, place: &Place, user: User, now: UnixTime) -> Result<String> {
     let path = match place {
-        Place::Channel(name) if is_private(state, name).await => format!("/group/{name}"),
+        Place::Channel(name) if room(state, name).await == Room::Private => format!("/group/{name}"),
         Place::Channel(name) => format!("/channel/{name}"),
         Place::Path(path) => path.clone(),
     };
@@ -154,6 +194,7 @@ async fn allowed_url(state: &AppState, base: &str, place: &Place, user: User, no
         Refusal::invalid_request("There is no such place in the chat", Cause::MalformedRequest)
             .expected("a path below the chat's address")
             .received(&path)
+            .fix("link to /rocketchat/open?channel=NAME")
     })?;
     // Judged by the path that the browser will ask for, not by how it was written here.
     if let Some(channel) = room_of(url.path().strip_prefix(Url::parse(base).map_err(broken)?.path().trim_end_matches('/')).unwrap_or_default()) {
@@ -173,28 +214,44 @@ async fn allowed_url(state: &AppState, base: &str, place: &Place, user: User, no
     Ok(url.into())
 }
 
-/// Whether the chat has it as a private group, which lives at another path. A chat that cannot be asked is taken at its most common.
-async fn is_private(state: &AppState, name: &str) -> bool {
+/// What a channel is in the chat.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Public,
+    Private,
+    /// Not there, or not seen by the connector's account.
+    Absent,
+    /// The chat could not be asked; it is taken at its most common.
+    Unknown,
+}
+
+/// A private group lives at another path than a public channel.
+async fn room(state: &AppState, name: &str) -> Room {
     let now = state.now();
+    let kind = |private| if private { Room::Private } else { Room::Public };
     let known =
         |rooms: &HashMap<String, (bool, UnixTime)>| rooms.get(name).filter(|(_, at)| now.since(*at) < ROOMS_KNOWN).map(|(private, _)| *private);
     if let Some(private) = known(&state.chat_rooms.lock().unwrap_or_else(PoisonError::into_inner)) {
-        return private;
+        return kind(private);
     }
     let wanted = name.to_owned();
     let asked = ask(state, move |instance, outbound| {
         let settings = &instance.settings.rocketchat;
         let connection = instance.read(|cx| Ok(Connection::find(cx.store, settings, &instance.master)?)).ok()??;
         let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
-        Some(workspace.room(&wanted, true).ok()??.private)
+        workspace.room(&wanted, true).ok()
     });
-    let Ok(Some(private)) = asked.await else { return false };
+    let private = match asked.await {
+        Ok(Some(Some(room))) => room.private,
+        Ok(Some(None)) => return Room::Absent,
+        Ok(None) | Err(_) => return Room::Unknown,
+    };
     let mut rooms = state.chat_rooms.lock().unwrap_or_else(PoisonError::into_inner);
     if rooms.len() >= MOST_ROOMS {
         rooms.clear();
     }
     rooms.insert(name.to_owned(), (private, now));
-    private
+    kind(private)
 }
 
 fn broken(error: url::ParseError) -> Error {
@@ -220,6 +277,8 @@ struct ChatFrame<'a> {
     signed_in: bool,
     /// The window that signs in.
     sign_in_href: &'a str,
+    /// The chat's own button, for whom it has no account yet: `#chat-first`.
+    first_href: Option<&'a str>,
 }
 
 /// What the chat shows in place of its login form: the way to sign in; once signed in, the chat is told to ask again.
@@ -234,11 +293,16 @@ async fn framed(state: &AppState, request: &HttpRequest, now: UnixTime) -> Resul
     let signed_in = person(state, request, now).await?;
     let language = locale(state, request, Some(&params), &[], signed_in.as_ref().and_then(|(_, user)| user.locale.as_deref()));
     let sign_in_href = own_url(state, "/rocketchat/signed-in", &[]);
+    let first_href = match &signed_in {
+        Some((_, user)) => first_sign_in_url(state, user.clone()).await,
+        None => None,
+    };
     let view = ChatFrame {
         page: Page { switch_href: None, ..common(state, language, "/rocketchat/frame", &[]) },
         chat: &chat,
         signed_in: signed_in.is_some(),
         sign_in_href: &sign_in_href,
+        first_href: first_href.as_deref(),
     };
     let body = view.render().map_err(propusk_domain::Fault::broken)?;
     // The one page that may be framed, by the chat alone; there is nothing on it to be clicked against somebody's will.

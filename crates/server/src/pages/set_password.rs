@@ -5,9 +5,10 @@ use super::step;
 use super::view::Page;
 use super::{common, error, html, i18n, locale, own_url, see_other};
 use crate::extract::form::{Form, query};
+use crate::extract::header;
 use crate::extract::origin::{Posted, posted_from};
 use crate::password::hash_new;
-use crate::password_strength::{Weakness, judge, names_of};
+use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, REFERRER_POLICY};
@@ -72,24 +73,13 @@ async fn shown(state: &AppState, request: &HttpRequest, params: &Params, now: Un
 }
 
 async fn set(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> Result<HttpResponse> {
-    if posted_from(request, &state.settings) == Posted::Elsewhere {
-        return Err(Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
-            .expected("a form posted from this server's own origin")
-            .received("another origin")
-            .fix("open the link again")
-            .into());
-    }
+    must_be_posted_here(state, request)?;
     let token = params.get("token").unwrap_or_default();
     let new = params.get("new_password").unwrap_or_default();
     // Before the hash is computed: without a link nobody makes the server work.
     let (link, user) = opened(state, token, now).await?;
     if let Err(weakness) = judge(new, &names_of(&user), &state.settings.password) {
-        let notice = match weakness {
-            Weakness::Short(least) => Notice::Short { least },
-            Weakness::Long => Notice::Long,
-            Weakness::Guessable => Notice::Guessable,
-        };
-        return Ok(render(state, request, None, token, &user, Some(notice)));
+        return Ok(render(state, request, None, token, &user, Some(weakness.into())));
     }
     let flow = link.flow.clone();
     let hash = hash_new(state, new.to_owned()).await?;
@@ -100,9 +90,22 @@ async fn set(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
     Ok(see_other(&own_url(state, "/login", &pairs)))
 }
 
+/// The form of a link is sent by the page of the link: another site that has got hold of one cannot make a visitor use it up.
+pub(super) fn must_be_posted_here(state: &AppState, request: &HttpRequest) -> Result<(), Refusal> {
+    // Pages of links have the policy `no-referrer`, so their own posts say `Origin: null`, and only this header tells them apart.
+    let is_foreign = matches!(header(request, "sec-fetch-site"), Some("cross-site" | "same-site"));
+    if is_foreign || posted_from(request, &state.settings) == Posted::Elsewhere {
+        return Err(Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
+            .expected("a form posted from this server's own origin")
+            .received("another origin")
+            .fix("open the link again"));
+    }
+    Ok(())
+}
+
 /// Whether the sign-in during which the password was forgotten goes on: in the browser that began it, while it is not over. The
 /// application would not recognise another browser.
-async fn going_on(state: &AppState, request: &HttpRequest, flow: Option<&str>, now: UnixTime) -> bool {
+pub(super) async fn going_on(state: &AppState, request: &HttpRequest, flow: Option<&str>, now: UnixTime) -> bool {
     let Some(sealed) = flow else { return false };
     let Ok(flow) = step::open(state, Some(sealed), now).await else { return false };
     step::is_same_browser(state, request, &flow) && !flow.is_expired(state.policy.flow_lifetime, now)
@@ -121,7 +124,7 @@ fn render(state: &AppState, request: &HttpRequest, params: Option<&Params>, toke
 }
 
 /// The address holds a living link: it is told to nobody, not even to this server's own assets.
-fn without_referrer(mut response: HttpResponse) -> HttpResponse {
+pub(super) fn without_referrer(mut response: HttpResponse) -> HttpResponse {
     response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response
 }

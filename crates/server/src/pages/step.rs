@@ -188,6 +188,9 @@ pub async fn seal(state: &AppState, request: &HttpRequest, flow: &Flow, now: Uni
     if count > PARKED_AT_MOST {
         let public = "Too many oversized requests from this address, try again later";
         return Err(Refusal::new(ErrorCode::TooManyRequests, public, Cause::TooLarge)
+            .expected(format!("at most {PARKED_AT_MOST} requests over {LONGEST_IN_URL} bytes from one address in {PARKING_WINDOW} s"))
+            .received(count.to_string())
+            .fix("shorten state in the application; behind a proxy set http.trusted_proxies, or everybody counts as one address")
             .retry_after(PARKING_WINDOW - now.0.rem_euclid(PARKING_WINDOW))
             .into());
     }

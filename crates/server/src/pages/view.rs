@@ -3,10 +3,14 @@
 //! No page holds a script or a style of its own (the policy of every page is `default-src 'none'; style-src 'self'; img-src 'self' data:`);
 //! only [`FormPost`] loads `form-post.js`, and the chat's frame `chat-frame.js`. Every text is escaped by the template. Rendering: [`askama::Template::render`].
 
+mod error_kind;
+
 use askama::Template;
 
 use super::brand::{Asset, Brand};
 use super::i18n::{Arg, Locale, t, t_args};
+
+pub use error_kind::ErrorKind;
 
 /// What every page needs to know.
 #[derive(Debug, Clone)]
@@ -61,6 +65,8 @@ pub struct Login<'a> {
     pub username: &'a str,
     /// Where a forgotten password is replaced; `None` when no mail can be sent.
     pub forgot_href: Option<&'a str>,
+    /// Where an account is made; `None` where strangers make none.
+    pub register_href: Option<&'a str>,
     /// What the person should know before trying (again).
     pub notice: Option<LoginNotice>,
 }
@@ -72,6 +78,10 @@ impl Login<'_> {
 
     fn is_error(&self) -> bool {
         self.notice.is_some_and(LoginNotice::is_error)
+    }
+
+    fn is_unavailable(&self) -> bool {
+        self.notice == Some(LoginNotice::Unavailable)
     }
 
     /// Both fields: which of the two is wrong is nobody's business.
@@ -98,6 +108,8 @@ pub enum LoginNotice {
     },
     /// Refused with 503 because too many passwords are being checked.
     Busy,
+    /// Refused with 503 because the database or the ephemeral store does not answer.
+    Unavailable,
     /// The application asked for a fresh sign-in (`prompt=login`, `max_age`).
     Reauthenticate,
     /// The flow is so old that the application may have forgotten it (Rocket.Chat does after five minutes).
@@ -108,13 +120,14 @@ pub enum LoginNotice {
 
 impl LoginNotice {
     /// One of each, for tests and previews.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Expired,
         Self::CookieLost,
         Self::CookiesBlocked,
         Self::WrongCredentials,
         Self::Throttled { seconds: 30 },
         Self::Busy,
+        Self::Unavailable,
         Self::Reauthenticate,
         Self::Stale,
         Self::PasswordSet,
@@ -138,6 +151,7 @@ impl LoginNotice {
             Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
             Self::Busy => ("notice-busy", None),
+            Self::Unavailable => ("notice-unavailable", None),
             Self::Reauthenticate => ("notice-reauthenticate", None),
             Self::Stale => ("notice-stale", None),
             Self::PasswordSet => ("notice-password-set", None),
@@ -146,7 +160,7 @@ impl LoginNotice {
 
     /// Errors are announced at once (`role=alert`), the rest when the reader is ready (`role=status`).
     fn is_error(self) -> bool {
-        matches!(self, Self::CookiesBlocked | Self::WrongCredentials | Self::Throttled { .. } | Self::Busy)
+        matches!(self, Self::CookiesBlocked | Self::WrongCredentials | Self::Throttled { .. } | Self::Busy | Self::Unavailable)
     }
 }
 
@@ -242,93 +256,6 @@ impl ErrorPage<'_> {
     }
 }
 
-/// Why a page refuses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ErrorKind {
-    /// No client of that id.
-    UnknownClient,
-    /// The client is switched off.
-    DisabledClient,
-    /// `redirect_uri` is not registered. The page says nothing about what is.
-    RedirectUriMismatch,
-    /// `redirect_uri` did not come.
-    RedirectUriMissing,
-    /// Missing, repeated or malformed parameters.
-    InvalidRequest,
-    /// The flow of the address cannot be opened, or is over.
-    FlowBroken,
-    /// The one-time link was used, or is over.
-    LinkDead,
-    /// The form did not come from this browser's own page, and no flow could be started again.
-    Csrf,
-    /// Too many requests.
-    Throttled,
-    /// A fault on this side.
-    ServerError,
-    /// A dependency is away.
-    TemporarilyUnavailable,
-    /// No such path.
-    NotFound,
-    /// A path that exists, asked in another way.
-    MethodNotAllowed,
-    /// Body, header or field over its limit.
-    TooLarge,
-    /// Not for this account.
-    AccessDenied,
-    /// Everything else.
-    Other,
-}
-
-impl ErrorKind {
-    /// One of each, for tests and previews.
-    pub const ALL: [Self; 16] = [
-        Self::UnknownClient,
-        Self::DisabledClient,
-        Self::RedirectUriMismatch,
-        Self::RedirectUriMissing,
-        Self::InvalidRequest,
-        Self::FlowBroken,
-        Self::LinkDead,
-        Self::Csrf,
-        Self::Throttled,
-        Self::ServerError,
-        Self::TemporarilyUnavailable,
-        Self::NotFound,
-        Self::MethodNotAllowed,
-        Self::TooLarge,
-        Self::AccessDenied,
-        Self::Other,
-    ];
-
-    /// Its name in the message files.
-    pub fn slug(self) -> &'static str {
-        match self {
-            Self::UnknownClient => "unknown-client",
-            Self::DisabledClient => "disabled-client",
-            Self::RedirectUriMismatch => "redirect-uri-mismatch",
-            Self::RedirectUriMissing => "redirect-uri-missing",
-            Self::InvalidRequest => "invalid-request",
-            Self::FlowBroken => "flow-broken",
-            Self::LinkDead => "link-dead",
-            Self::Csrf => "csrf",
-            Self::Throttled => "throttled",
-            Self::ServerError => "server-error",
-            Self::TemporarilyUnavailable => "temporarily-unavailable",
-            Self::NotFound => "not-found",
-            Self::MethodNotAllowed => "method-not-allowed",
-            Self::TooLarge => "too-large",
-            Self::AccessDenied => "access-denied",
-            Self::Other => "other",
-        }
-    }
-
-    /// The kind of that slug, also when it is written with underscores; [`ErrorKind::Other`] for anything else.
-    pub fn from_slug(slug: &str) -> Self {
-        let slug = slug.replace('_', "-");
-        Self::ALL.into_iter().find(|kind| kind.slug() == slug).unwrap_or(Self::Other)
-    }
-}
-
 /// The answer as a form that submits itself (OAuth 2.0 Form Post Response Mode §2). Needs `script-src 'self'`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "form_post.html")]
@@ -373,8 +300,11 @@ mod tests {
     fn every_page(locale: Locale, text: &str) -> Vec<(&'static str, String)> {
         let brand = Brand::new(Some(text), None, None).unwrap();
         let page = || Page { locale, brand: &brand, base: text, switch_href: Some(text.to_owned()), reference: None };
-        let login =
-            |notice| Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), notice }.render().unwrap();
+        let login = |notice| {
+            Login { page: page(), flow: text, client_name: Some(text), username: text, forgot_href: Some(text), register_href: Some(text), notice }
+                .render()
+                .unwrap()
+        };
         let person = Person { name: Some(text), username: text };
         let mut pages = vec![
             ("login", login(None)),
@@ -470,7 +400,9 @@ mod tests {
     fn wrong_credentials_are_announced_at_both_fields() {
         let brand = Brand::default();
         let page = || Page { locale: Locale::En, brand: &brand, base: "/id", switch_href: None, reference: None };
-        let render = |notice| Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, notice }.render().unwrap();
+        let render = |notice| {
+            Login { page: page(), flow: "f", client_name: None, username: "", forgot_href: None, register_href: None, notice }.render().unwrap()
+        };
         let wrong = render(Some(LoginNotice::WrongCredentials));
         assert!(wrong.contains("id=\"login-notice\" class=\"notice error\" role=\"alert\""));
         assert_eq!(wrong.matches("aria-describedby=\"login-notice\"").count(), 2);
@@ -487,14 +419,5 @@ mod tests {
         assert!(text(0).contains("1 second."));
         assert!(text(90).contains("90 seconds"));
         assert!(text(91).contains("2 minutes"));
-    }
-
-    #[test]
-    fn error_kinds_are_found_by_either_spelling() {
-        for kind in ErrorKind::ALL {
-            assert_eq!(ErrorKind::from_slug(kind.slug()), kind);
-            assert_eq!(ErrorKind::from_slug(&kind.slug().replace('-', "_")), kind);
-        }
-        assert_eq!(ErrorKind::from_slug("no such kind"), ErrorKind::Other);
     }
 }

@@ -158,7 +158,9 @@ impl Courier for ChatCourier {
             (Topic::ChatToken, _) => self.end_token(message),
             // Nobody looks after the chat's accounts.
             (Topic::ChatPerson | Topic::ChatLogout, None) => return Ok(Outcome::Done),
-            (Topic::BackchannelLogout | Topic::Mail, _) => Err(Fault::broken("a logout of a relying party or a mail is not the chat's").into()),
+            (Topic::BackchannelLogout | Topic::Mail | Topic::ChatEverybody, _) => {
+                Err(Fault::broken("a logout of a relying party, a mail or everybody is not one account's").into())
+            }
         };
         self.judge(result)
     }

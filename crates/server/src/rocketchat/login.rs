@@ -77,6 +77,7 @@ fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Conne
     let found = find(&mut workspace, &wanted, known.as_deref()).map_err(|error| unanswered(&error))?;
     let chat_id = match found {
         Found::Account(account) => account.id,
+        Found::Nobody if workspace.wants_first_sign_in().map_err(|error| unanswered(&error))? => return Err(by_the_button().into()),
         Found::Nobody => create(&workspace, instance, &wanted, user).map_err(|error| unanswered(&error))?,
         Found::Foreign(reason) => return Err(foreign(&reason).into()),
     };
@@ -95,6 +96,32 @@ fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Conne
     let answer = workspace.rest.post("users.createToken", &body).map_err(|error| unanswered(&error))?;
     let made = answer.pointer("/data/authToken").and_then(serde_json::Value::as_str).map(|token| Secret::new(token.to_owned()));
     Ok((chat_id, made.ok_or_else(|| unanswered(&RestError::Garbage { status: 200 }))?))
+}
+
+/// Where the chat itself makes the account of a person who has none, by the OAuth button; `None` when that is not needed, or not known
+/// because the chat does not answer. Blocks.
+///
+/// # Errors
+/// Faults of the own database.
+pub fn first_sign_in(instance: &Instance, outbound: &Outbound, user: &User) -> Result<Option<String>> {
+    let settings = &instance.settings.rocketchat;
+    let (url, connection, wanted, known) = instance.read(|cx| {
+        let map = Map::load(cx.store, &settings.client, &settings.channels)?;
+        let connection = Connection::find(cx.store, settings, &instance.master)?;
+        Ok((Connection::url(cx.store, settings)?, connection, map.wanted(user), cx.store.find_chat_id(&user.sub)?))
+    })?;
+    let (Some(url), Some(connection), None, true) = (url, connection, known, settings.create_token_secret.is_some()) else { return Ok(None) };
+    let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
+    let nobody = matches!(find(&mut workspace, &wanted, None), Ok(Found::Nobody));
+    let wants = nobody && workspace.wants_first_sign_in().unwrap_or(false);
+    Ok(wants.then(|| format!("{url}/oauth/{}", settings.service)))
+}
+
+fn by_the_button() -> Refusal {
+    Refusal::new(ErrorCode::InsufficientScope, "The first sign-in to the chat is by its button", Cause::ChatFirstSignIn)
+        .expected("an account that the chat has made at a sign-in by its button")
+        .received("nobody of that name, subject or address")
+        .fix("follow the link in the frame, or /rocketchat/open")
 }
 
 fn create(workspace: &Workspace, instance: &Instance, wanted: &Wanted, user: &User) -> Result<String, RestError> {

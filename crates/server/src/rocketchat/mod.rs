@@ -3,6 +3,7 @@
 pub mod agree;
 pub mod connection;
 pub(crate) mod courier;
+pub(crate) mod everybody;
 pub mod login;
 pub mod provision;
 pub mod rest;

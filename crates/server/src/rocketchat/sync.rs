@@ -5,11 +5,11 @@ use super::agree::{Agreed, Change, Found, agree, find};
 use super::connection::Connection;
 use super::courier::{deactivated, finished, remember};
 use super::rest::RestError;
-use super::workspace::Workspace;
+use super::workspace::{Account, Workspace};
 use crate::instance::Instance;
 use crate::outbound::Outbound;
 use propusk_crypto::random::token;
-use propusk_domain::chat::{Map, Wanted};
+use propusk_domain::chat::{Everybody, Map, Wanted};
 use propusk_domain::store::Store;
 use propusk_domain::user::User;
 use propusk_domain::{Error, Fault, UnixTime};
@@ -42,6 +42,8 @@ pub struct Standing {
     pub leased_until: UnixTime,
     /// When the last one ended that went through everybody.
     pub finished_at: Option<UnixTime>,
+    /// The change of the map for which somebody began last.
+    asked: String,
     lease: String,
 }
 
@@ -52,6 +54,17 @@ pub struct Wish {
     pub plan: bool,
     /// Only this person.
     pub only: Option<User>,
+    /// Because the map of roles has changed.
+    pub asked: Option<Asked>,
+}
+
+/// A change of the map of roles.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Which change: another one begins anew, wherever a run stood.
+    pub change: String,
+    /// What the maps before gave.
+    pub earlier: Everybody,
 }
 
 /// What was done.
@@ -123,6 +136,7 @@ pub fn sync(instance: &Instance, outbound: &Outbound, wish: &Wish, watch: &mut d
     let settings = &instance.settings.rocketchat;
     let (connection, map) = instance.read(|cx| {
         let map = Map::load(cx.store, &settings.client, &settings.channels)?;
+        let map = wish.asked.iter().fold(map, |map, asked| map.after(&asked.earlier));
         Ok((Connection::find(cx.store, settings, &instance.master)?, map))
     })?;
     let connection = connection.ok_or(SyncError::NotConnected)?;
@@ -137,7 +151,7 @@ pub fn sync(instance: &Instance, outbound: &Outbound, wish: &Wish, watch: &mut d
         run.everybody(None, watch, &mut |_| Ok(()))?;
         return Ok(run.report);
     }
-    run.leased(watch)?;
+    run.leased(wish.asked.as_ref().map(|asked| asked.change.as_str()), watch)?;
     Ok(run.report)
 }
 
@@ -150,10 +164,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn leased(&mut self, watch: &mut dyn Watch) -> Result<(), SyncError> {
+    fn leased(&mut self, asked: Option<&str>, watch: &mut dyn Watch) -> Result<(), SyncError> {
         let instance = self.instance;
         let lease = token(&instance.rng, 12);
-        let (mut standing, mut text) = take(instance, &lease)?;
+        let (mut standing, mut text) = take(instance, &lease, asked)?;
         self.report.resumed_after.clone_from(&standing.cursor);
         let cursor = standing.cursor.clone();
         let result = self.everybody(cursor, watch, &mut |cursor| {
@@ -228,6 +242,7 @@ impl Run<'_> {
             return Ok(Err(error.into()));
         }
         let ours = marked.as_deref() == Some(&account.id);
+        let without_identity = self.lacks_identity(wanted, &account)?;
         let agreed = match agree(&mut self.workspace, wanted, &account, ours, self.plan) {
             // One person's refusal stops nobody else.
             Err(RestError::Refused { error, .. }) => {
@@ -235,12 +250,23 @@ impl Run<'_> {
             }
             agreed => agreed?,
         };
+        let agreed = Agreed { notes: agreed.notes.into_iter().chain(without_identity).collect(), ..agreed };
         if !self.plan
             && let Err(error) = finished(self.instance, wanted, &account.id, &agreed.changes)
         {
             return Ok(Err(error.into()));
         }
         Ok(Ok(agreed))
+    }
+
+    /// What is to be said of an account that was made for its owner and that the chat's button does not take. A chat that shows nobody's
+    /// identity tells nothing.
+    fn lacks_identity(&mut self, wanted: &Wanted, account: &Account) -> Result<Option<String>, RestError> {
+        let shown = self.workspace.known_accounts().is_some_and(|accounts| accounts.iter().any(|other| other.subject.is_some()));
+        if account.subject.is_some() || !wanted.active || !shown || !self.workspace.wants_first_sign_in()? {
+            return Ok(None);
+        }
+        Ok(Some("has no OAuth identity: the button says that the username already exists, until Merge users from distinct services is on".to_owned()))
     }
 
     /// Waits as long as the chat asks, and asks again.
@@ -269,12 +295,17 @@ fn read(store: &mut dyn Store) -> Result<(Option<String>, Standing), Fault> {
 }
 
 /// Takes the lease; the value as it is now, in both forms.
-fn take(instance: &Instance, lease: &str) -> Result<(Standing, String), SyncError> {
-    let lease = lease.to_owned();
+fn take(instance: &Instance, lease: &str, asked: Option<&str>) -> Result<(Standing, String), SyncError> {
+    let (lease, asked) = (lease.to_owned(), asked.map(str::to_owned));
     let taken = instance.write(move |cx| {
         let (before, mut standing) = read(cx.store)?;
         if standing.leased_until > cx.now {
             return Ok(Err(standing.leased_until));
+        }
+        // What stood before the change has to be looked at again.
+        if let Some(asked) = asked.as_ref().filter(|asked| **asked != standing.asked) {
+            standing.asked.clone_from(asked);
+            standing.cursor = None;
         }
         standing.lease.clone_from(&lease);
         standing.leased_until = cx.now.plus(LEASE);

@@ -56,6 +56,7 @@ pub struct Workspace {
     /// Whether members are read as whole lists, because everybody will be asked for.
     whole: bool,
     major: Option<u32>,
+    first_sign_in: Option<bool>,
     roles: Option<Vec<Role>>,
     accounts: Option<Vec<Account>>,
     rooms: BTreeMap<String, Option<Room>>,
@@ -67,7 +68,7 @@ impl Workspace {
     pub fn new(rest: Rest, own_id: &str, service: &str, create_channels: bool, whole: bool) -> Self {
         let (own_id, service) = (own_id.to_owned(), service.to_owned());
         let (rooms, members) = (BTreeMap::new(), BTreeMap::new());
-        Self { rest, own_id, service, create_channels, whole, major: None, roles: None, accounts: None, rooms, members }
+        Self { rest, own_id, service, create_channels, whole, major: None, first_sign_in: None, roles: None, accounts: None, rooms, members }
     }
 
     /// The major version.
@@ -109,6 +110,25 @@ impl Workspace {
             self.accounts = Some(accounts);
         }
         Ok(self.accounts.as_deref().unwrap_or_default())
+    }
+
+    /// Whether the chat takes a person in by the OAuth button only with an account that the button has made: the provider is on, the flow
+    /// is the modern one, and accounts are not joined by name. Legacy flows join by e-mail address.
+    pub fn wants_first_sign_in(&mut self) -> Result<bool, RestError> {
+        if let Some(known) = self.first_sign_in {
+            return Ok(known);
+        }
+        let major = self.major()?;
+        let answer = self.rest.get("settings.oauth", &[])?;
+        let ours = |service: &&Value| ["service", "name"].iter().any(|field| text(service, field) == Some(&self.service));
+        let service = list(&answer, "services")?.iter().find(ours);
+        let is_on = |service: &Value, field: &str| service.get(field) == Some(&Value::Bool(true));
+        // Only the modern flow hides the button from older programs.
+        let modern = |service: &Value| major >= 9 || is_on(service, "hideButtonOnMobile");
+        let joins = |service: &Value| is_on(service, "mergeUsers") && is_on(service, "mergeUsersDistinctServices");
+        let wants = service.is_some_and(|service| modern(service) && !joins(service));
+        self.first_sign_in = Some(wants);
+        Ok(wants)
     }
 
     /// All accounts, where they have been read already.

@@ -9,7 +9,7 @@ use super::section::Section;
 pub struct CompatSettings {
     /// `/o/authorize/`, `/o/token/` and the others of django-oauth-toolkit.
     pub django_oauth_toolkit: bool,
-    /// `/api/v1/auth/rocket/identity/`.
+    /// `/api/v1/auth/rocket/identity/` and `/api/v1/auth/rocket/?channel=NAME`.
     pub rocket_identity: bool,
     /// `[compat.simplejwt]`
     pub simplejwt: SimpleJwtSettings,

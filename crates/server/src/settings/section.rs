@@ -60,6 +60,11 @@ impl Section {
         self.problems.push(Problem { path: self.path_of(key), sentence });
     }
 
+    /// Whether something below this path is wrong.
+    pub(super) fn has_problem(&self, path: &str) -> bool {
+        self.problems.iter().any(|problem| problem.path.starts_with(path))
+    }
+
     /// `true` or `false`.
     pub(super) fn flag(&mut self, key: &'static str, default: bool) -> bool {
         let Some(value) = self.take(key) else { return default };

@@ -1,5 +1,6 @@
 //! `[smtp]`: the server that takes our mails.
 
+use super::duration;
 use super::section::Section;
 use lettre::message::Mailbox;
 use propusk_crypto::Secret;
@@ -18,6 +19,9 @@ pub struct SmtpSettings {
     pub from: Option<String>,
     /// Whether `smtp://` demands STARTTLS (RFC 3207); without, mails and the links in them travel in the clear.
     pub starttls: bool,
+    /// How long the links in mails work, in seconds.
+    #[serde(serialize_with = "duration::serialize")]
+    pub link_lifetime: i64,
 }
 
 /// A mail server.
@@ -50,8 +54,13 @@ impl SmtpSettings {
         let server = section.parsed("url", expected, server);
         let expected = "a sender like noreply@example.org or Besedka <noreply@example.org>";
         let from = section.parsed("from", expected, |text| text.parse::<Mailbox>().ok().map(|_| text.to_owned()));
-        let settings =
-            Self { server, from, password: section.secret("password", "password_file").map(Secret::new), starttls: section.flag("starttls", true) };
+        let settings = Self {
+            server,
+            from,
+            password: section.secret("password", "password_file").map(Secret::new),
+            starttls: section.flag("starttls", true),
+            link_lifetime: section.seconds("link_lifetime", 3600, 300..=86_400),
+        };
         if given && settings.from.is_none() {
             section.problem("from", "is missing: mails need a sender".to_owned());
         }

@@ -125,13 +125,20 @@ class StubProvider:
             self.people[sub] = body
             return 201, {"sub": sub, **body}
         if method == "GET" and not sub:
-            found = [{"sub": sub, **person} for sub, person in self.people.items() if form.get("search", "") in person["username"]]
+            found = [self.shown(sub) for sub, person in self.people.items() if form.get("search", "") in person["username"]]
             return 200, {"users": found}
         if sub not in self.people:
             return 404, {"error": "not_found"}
         if method == "PATCH":
+            if headers.get("If-Match", "*") not in ("*", f'"{self.shown(sub)["version"]}"'):
+                return 412, {"error": "precondition_failed"}
             self.people[sub].update(body)
-        return 200, {"sub": sub, **self.people[sub]}
+        return 200, self.shown(sub)
+
+    def shown(self, sub):
+        """A person as the users API shows them."""
+        person = {"sub": sub, **self.people[sub]}
+        return {**person, "version": hashlib.sha256(json.dumps(person).encode()).hexdigest()[:22]}
 
 
 def _handler(stub):

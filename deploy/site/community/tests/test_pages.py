@@ -1,4 +1,4 @@
-"""Sign-in, roles, registration, moderators and chat, against a provider of the test's own."""
+"""Sign-in, roles, moderators and chat, against a provider of the test's own."""
 
 import re
 import time
@@ -159,81 +159,69 @@ class FreshRoles(PageCase):
         self.assertEqual(self.roles(self.provider.sign_in()), "")
 
 
-class Registration(PageCase):
-    form = {"username": "vera", "name": "Вера", "email": "vera@example.org", "password": "a long phrase"}
-
-    def test_the_person_is_created_with_the_least_role_and_sent_to_sign_in(self):
-        answer = Client().post("/register/", {**self.form, "role": "owner"})
-        self.assertRedirects(answer, "/oidc/login/", fetch_redirect_response=False)
-        expected = {**self.form, "role": "user", "locale": "ru"}
-        self.assertEqual(self.provider.people["vera-sub"], expected)
-
-    def test_a_refused_value_is_said_in_the_persons_language_and_the_password_is_not_shown_again(self):
-        refusal = {"error": "invalid_request", "errors": [{"field": "password", "message": "is easily guessed"}]}
-        self.provider.instead[("POST", "/api/v1/users")] = (400, refusal)
-        answer = Client(headers={"accept-language": "ru"}).post("/register/", self.form)
-        self.assertContains(answer, "легко угадать", status_code=422)
-        self.assertNotContains(answer, "a long phrase", status_code=422)
-        self.assertContains(answer, 'value="vera@example.org"', status_code=422)
-
-    def test_a_taken_name_is_said_and_changes_nobody(self):
-        before = dict(self.provider.people["anna-sub"])
-        answer = Client(headers={"accept-language": "en"}).post("/register/", {**self.form, "username": "anna"})
-        self.assertContains(answer, "taken", status_code=422)
-        self.assertEqual(self.provider.people["anna-sub"], before)
-
-    def test_incomplete_forms_ask_nobody(self):
-        for name in self.form:
-            answer = Client().post("/register/", {**self.form, name: ""})
-            self.assertContains(answer, f'id="error-{name}"', status_code=422)
-        self.assertContains(Client().post("/register/", {**self.form, "email": "x"}), 'id="error-email"', status_code=422)
-        self.assertEqual(self.provider.calls, [])
-
-    def test_a_token_that_died_is_replaced_once_and_an_outage_is_a_sentence(self):
-        refused = iter([(401, {"error": "invalid_token"})])
-        usual = self.provider._users
-        self.provider.instead[("POST", "/api/v1/users")] = lambda body, headers: next(refused, None) or usual("POST", "", {}, body, headers)
-        self.assertEqual(Client().post("/register/", self.form).status_code, 302)
-        self.provider.instead[("POST", "/api/v1/users")] = (500, "<html>")
-        answer = Client().post("/register/", {**self.form, "username": "zoe"})
-        self.assertContains(answer, 'id="error-form"', status_code=422)
-
-
 class Moderators(PageCase):
     def signed_in(self, role):
         self.provider.people["anna-sub"]["role"] = role
         return self.provider.sign_in()
 
+    def post(self, browser, sub, role, version=None):
+        """The form of the page as it is now, unless `version` says otherwise."""
+        version = version or (self.provider.shown(sub)["version"] if sub in self.provider.people else "")
+        return browser.post("/moderators/", {"sub": sub, "role": role, "version": version}, follow=True)
+
     def test_a_moderator_makes_moderators_and_no_owners(self):
         browser = self.signed_in("moderator")
         self.assertContains(browser.get("/moderators/"), "boris")
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "moderator"}).status_code, 302)
+        self.assertContains(self.post(browser, "boris-sub", "moderator"), "The role was changed.")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "moderator")
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "owner"}).status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "root"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "owner").status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "root").status_code, 403)
 
     def test_a_moderator_cannot_take_an_owner_down_nor_change_their_own_role(self):
         browser = self.signed_in("moderator")
         self.provider.people["boris-sub"]["role"] = "owner"
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "user"}).status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "anna-sub", "role": "user"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "user").status_code, 403)
+        self.assertEqual(self.post(browser, "anna-sub", "user").status_code, 403)
 
     def test_an_owner_makes_owners(self):
         browser = self.signed_in("owner")
-        browser.post("/moderators/", {"sub": "boris-sub", "role": "owner"})
+        self.post(browser, "boris-sub", "owner")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "owner")
 
     def test_members_and_strangers_do_not_come_in(self):
         browser = self.signed_in("user")
         self.assertEqual(browser.get("/moderators/").status_code, 403)
-        self.assertEqual(browser.post("/moderators/", {"sub": "boris-sub", "role": "moderator"}).status_code, 403)
+        self.assertEqual(self.post(browser, "boris-sub", "moderator").status_code, 403)
         self.assertEqual(Client().get("/moderators/").headers["Location"], "/oidc/login/?next=/moderators/")
         self.assertEqual(self.provider.people["boris-sub"]["role"], "user")
 
     def test_a_path_in_place_of_a_sub_stays_a_sub(self):
         browser = self.signed_in("owner")
-        browser.post("/moderators/", {"sub": "../clients", "role": "user"})
+        self.post(browser, "../clients", "user")
         self.assertIn(("GET", "/api/v1/users/..%2Fclients"), self.provider.calls)
+
+    def test_a_form_of_an_earlier_state_changes_nothing(self):
+        browser = self.signed_in("moderator")
+        page = browser.get("/moderators/").content.decode()
+        seen = self.provider.shown("boris-sub")["version"]
+        self.assertIn(f'name="version" value="{seen}"', page)
+        self.provider.people["boris-sub"]["name"] = "Борис Борисович"
+        for version in (seen, "x\r\nX-Forged: 1", "*", "\""):
+            self.assertContains(self.post(browser, "boris-sub", "moderator", version), "Somebody else has just changed this person.")
+        self.assertEqual(self.provider.people["boris-sub"]["role"], "user")
+        self.assertNotIn(("PATCH", "/api/v1/users/boris-sub"), self.provider.calls)
+
+    def test_whoever_becomes_an_owner_between_the_question_and_the_change_stays_one(self):
+        browser = self.signed_in("moderator")
+        usual = self.provider._users
+
+        def crowned_meanwhile(body, headers):
+            self.provider.people["boris-sub"]["role"] = "owner"
+            return usual("PATCH", "boris-sub", {}, body, headers)
+
+        self.provider.instead[("PATCH", "/api/v1/users/boris-sub")] = crowned_meanwhile
+        self.assertContains(self.post(browser, "boris-sub", "user"), "Somebody else has just changed this person.")
+        self.assertEqual(self.provider.people["boris-sub"]["role"], "owner")
 
 
 class Chat(PageCase):

@@ -1,6 +1,6 @@
 //! Speed and memory of the release binary, as ratios to floors measured in the same run on the same cores.
 //!
-//! `bench --binary PROPUSK [--seconds N] [--large] [--only TEXT]` prints a Markdown table and writes `tests/artifacts/bench.json`.
+//! `bench --binary PROPUSK [--seconds N] [--large] [--sqlite] [--only TEXT]` prints a Markdown table and writes `tests/artifacts/bench.json`.
 //! `bench --hello ADDRESS DATABASE` is the floor: a bare actix-web server. Load comes from `wrk`, and from this process where an input can be
 //! used once (codes, refresh tokens). What server CPU means: user and system time of the server's process by `/proc/PID/stat`.
 #![allow(
@@ -34,6 +34,8 @@ pub(crate) struct Options {
     /// How long one measurement of a row takes; a row and its floor alternate.
     pub slice: Duration,
     pub large: bool,
+    /// Whether PostgreSQL and Redis are left out.
+    pub sqlite: bool,
     pub only: Option<String>,
 }
 
@@ -60,7 +62,7 @@ fn main() {
         let mut again = Report::default();
         rows::all(&options, &mut sqlite, &hello, &mut again, "");
         report.compare(&again);
-    } else {
+    } else if !options.sqlite {
         drop(sqlite);
         let mut postgres = Place::postgres(&options);
         report.memory("PostgreSQL and Redis, started", postgres.server.rss_mib(), Some(20.0));
@@ -76,7 +78,8 @@ fn arguments() -> Vec<String> {
 }
 
 fn options(arguments: Vec<String>) -> Options {
-    let mut options = Options { binary: PathBuf::from("target/release/propusk"), slice: Duration::from_secs(2), large: false, only: None };
+    let mut options =
+        Options { binary: PathBuf::from("target/release/propusk"), slice: Duration::from_secs(2), large: false, sqlite: false, only: None };
     let mut arguments = arguments.into_iter();
     while let Some(name) = arguments.next() {
         let mut value = || arguments.next().unwrap_or_else(|| panic!("{name} needs a value"));
@@ -84,6 +87,7 @@ fn options(arguments: Vec<String>) -> Options {
             "--binary" => options.binary = PathBuf::from(value()),
             "--seconds" => options.slice = Duration::from_secs_f64(value().parse().expect("seconds")),
             "--large" => options.large = true,
+            "--sqlite" => options.sqlite = true,
             "--only" => options.only = Some(value()),
             other => panic!("unknown option {other}"),
         }

@@ -1,5 +1,6 @@
 //! What may go wrong on the way, on demand.
 
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::answer::Answer;
@@ -24,11 +25,74 @@ pub enum Fault {
     Close,
     /// The request has its effect, and the answer is lost.
     LoseAnswer,
+    /// The request has its effect, and the answer waits at the gate.
+    Held(Gate),
     /// 429 with `Retry-After` of so many seconds.
     TooMany(u64),
     /// 429 with `X-RateLimit-Reset` alone.
     TooManyByReset(u64),
 }
+
+/// Where an answer waits until a test lets it go.
+#[derive(Debug, Clone, Default)]
+pub struct Gate(Arc<(Mutex<Passage>, Condvar)>);
+
+/// What has happened at a gate.
+#[derive(Debug, Clone, Copy, Default)]
+struct Passage {
+    reached: bool,
+    opened: bool,
+    passed: bool,
+}
+
+/// The longest that anybody waits at a gate.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+impl Gate {
+    /// Waits until a request has had its effect and its answer waits.
+    pub fn wait_reached(&self) {
+        assert!(self.wait(|passage| passage.reached), "no request came to the gate");
+    }
+
+    /// Lets the answer go.
+    pub fn open(&self) {
+        self.note(|passage| passage.opened = true);
+    }
+
+    /// Waits until the answer has gone out.
+    pub fn wait_passed(&self) {
+        assert!(self.wait(|passage| passage.passed), "the answer did not go out");
+    }
+
+    /// The answer's side.
+    pub(super) fn hold(&self) {
+        self.note(|passage| passage.reached = true);
+        self.wait(|passage| passage.opened);
+    }
+
+    pub(super) fn passed(&self) {
+        self.note(|passage| passage.passed = true);
+    }
+
+    fn note(&self, change: impl FnOnce(&mut Passage)) {
+        change(&mut self.0.0.lock().unwrap_or_else(PoisonError::into_inner));
+        self.0.1.notify_all();
+    }
+
+    fn wait(&self, wanted: impl Fn(&Passage) -> bool) -> bool {
+        let passage = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (passage, _) = self.0.1.wait_timeout_while(passage, PATIENCE, |passage| !wanted(passage)).unwrap_or_else(PoisonError::into_inner);
+        wanted(&passage)
+    }
+}
+
+impl PartialEq for Gate {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Gate {}
 
 /// A fault and the requests that it meets.
 #[derive(Debug, Clone)]
@@ -42,7 +106,7 @@ impl Fault {
     /// What the peer sees instead of a right answer; `None` when the request is handled first.
     pub(super) fn instead(&self, now: u64) -> Option<Outcome> {
         let answer = match self {
-            Self::Slow(_) | Self::LoseAnswer => return None,
+            Self::Slow(_) | Self::LoseAnswer | Self::Held(_) => return None,
             Self::NotHttp => return Some(Outcome::Bytes("SSH-2.0-OpenSSH_9.2\r\n")),
             Self::Never => return Some(Outcome::Silence),
             Self::Close => return Some(Outcome::Close),
@@ -61,6 +125,7 @@ impl Fault {
     pub(super) fn after(&self, answer: Answer) -> Outcome {
         match self {
             Self::Slow(delay) => Outcome::Late(*delay, answer),
+            Self::Held(gate) => Outcome::Held(gate.clone(), answer),
             _ => Outcome::Close,
         }
     }

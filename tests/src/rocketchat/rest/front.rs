@@ -34,6 +34,8 @@ pub(super) fn handle(state: &mut State, request: &Incoming) -> Answer {
         answer.headers.push(("X-Frame-Options".into(), setting(state, "Iframe_X_Frame_Options")));
     }
     answer.headers.push(("Cache-Control".into(), "no-store".into()));
+    let added = state.proxy_headers.as_ref().and_then(|file| std::fs::read_to_string(file).ok()).unwrap_or_default();
+    answer.headers.extend(added.lines().filter_map(|line| line.split_once(": ")).map(|(name, value)| (name.to_owned(), value.to_owned())));
     answer
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::answer::Answer;
+use super::faults::Gate;
 use crate::http::form_decode;
 
 /// The largest body that is read.
@@ -48,6 +49,8 @@ pub(super) enum Outcome {
     Answer(Answer),
     /// An answer after a while.
     Late(Duration, Answer),
+    /// An answer that waits until a test lets it go.
+    Held(Gate, Answer),
     /// Bytes that are no HTTP answer.
     Bytes(&'static str),
     /// The connection is closed without a word.
@@ -80,6 +83,12 @@ fn converse(mut stream: TcpStream, stopped: &AtomicBool, handle: &dyn Fn(&Incomi
         Outcome::Late(delay, answer) => {
             std::thread::sleep(delay);
             stream.write_all(&answer.to_bytes())
+        }
+        Outcome::Held(gate, answer) => {
+            gate.hold();
+            let written = stream.write_all(&answer.to_bytes());
+            gate.passed();
+            written
         }
         Outcome::Bytes(text) => stream.write_all(text.as_bytes()),
         Outcome::Close => Ok(()),

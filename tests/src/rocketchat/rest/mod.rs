@@ -44,7 +44,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
-pub use faults::Fault;
+pub use faults::{Fault, Gate};
 pub use state::{Call, Edition, State, Token};
 
 /// A running chat; stops when it is dropped.

@@ -25,7 +25,7 @@ pub(super) fn handle(state: &mut State, request: &Incoming) -> Outcome {
         fault.map_or(Outcome::Answer(answer.clone()), |fault| fault.after(answer))
     };
     let status = match &outcome {
-        Outcome::Answer(answer) | Outcome::Late(_, answer) => answer.status,
+        Outcome::Answer(answer) | Outcome::Late(_, answer) | Outcome::Held(_, answer) => answer.status,
         Outcome::Bytes(_) | Outcome::Close | Outcome::Silence => 0,
     };
     state.calls.push(Call { method: request.method.clone(), endpoint, body: request.body.clone(), status });

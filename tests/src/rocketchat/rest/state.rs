@@ -1,6 +1,7 @@
 //! What the chat knows beside its accounts: settings, logins, permissions, second factors, and every call that was made.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -88,6 +89,8 @@ pub struct State {
     pub services_visible: bool,
     /// The public address of this chat.
     pub root_url: String,
+    /// Headers that a proxy in front of the chat adds to its pages: a file with a line each, read for every page.
+    pub proxy_headers: Option<PathBuf>,
     pub(super) faults: Vec<Rule>,
     pub(super) calls: Vec<Call>,
 }
@@ -110,6 +113,7 @@ impl State {
             create_tokens_secret: None,
             services_visible: true,
             root_url: root_url.to_owned(),
+            proxy_headers: None,
             faults: Vec::new(),
             calls: Vec::new(),
         };

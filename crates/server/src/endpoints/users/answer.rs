@@ -3,7 +3,8 @@
 use super::APART;
 use crate::password_strength::Weakness;
 use crate::state::AppState;
-use actix_web::HttpResponse;
+use actix_web::http::header::ETAG;
+use actix_web::{HttpResponse, HttpResponseBuilder};
 use propusk_domain::error::printable;
 use propusk_domain::user::User;
 use propusk_domain::{Cause, Error, Refusal, UnixTime};
@@ -12,30 +13,30 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 /// What an operation of the API comes to.
-pub(super) type Answered = Result<HttpResponse, Rejected>;
+pub(in crate::endpoints) type Answered = Result<HttpResponse, Rejected>;
 
 /// A refusal or fault, and the members of the body or query that it is about.
-pub(super) struct Rejected {
+pub(in crate::endpoints) struct Rejected {
     error: Error,
     fields: Vec<FieldError>,
 }
 
 /// What is wrong with one member.
 #[derive(Debug, Clone, Serialize)]
-pub(super) struct FieldError {
+pub(in crate::endpoints) struct FieldError {
     field: String,
     message: String,
 }
 
 impl FieldError {
-    pub(super) fn of(field: &str, message: impl AsRef<str>) -> Self {
+    pub(in crate::endpoints) fn of(field: &str, message: impl AsRef<str>) -> Self {
         Self { field: printable(field), message: printable(message.as_ref()) }
     }
 }
 
 impl Rejected {
     /// Members that cannot be.
-    pub(super) fn fields(fields: Vec<FieldError>) -> Self {
+    pub(in crate::endpoints) fn fields(fields: Vec<FieldError>) -> Self {
         let named: Vec<&str> = fields.iter().map(|field| field.field.as_str()).collect();
         let refusal = Refusal::invalid_request("Something in the request cannot be accepted", Cause::InvalidSetting)
             .expected(fields.first().map(|first| format!("{} {}", first.field, first.message)).unwrap_or_default())
@@ -45,12 +46,22 @@ impl Rejected {
     }
 
     /// One member that cannot be.
-    pub(super) fn field(field: &str, message: String) -> Self {
+    pub(in crate::endpoints) fn field(field: &str, message: String) -> Self {
         Self::fields(vec![FieldError::of(field, message)])
     }
 
+    /// A rule's refusal as a whole, or about the one member `field`.
+    pub(in crate::endpoints) fn ruled(error: Error, field: Option<&str>) -> Self {
+        let message = match &error {
+            Error::Refused(refusal) => refusal.detail.expected.clone().unwrap_or_else(|| refusal.public.to_owned()),
+            Error::Fault(_) => String::new(),
+        };
+        let fields = field.map(|field| FieldError::of(field, message)).into_iter().collect();
+        Self { error, fields }
+    }
+
     /// A password that is not good enough.
-    pub(super) fn weak(weakness: Weakness) -> Self {
+    pub(in crate::endpoints) fn weak(weakness: Weakness) -> Self {
         let refusal = Refusal::invalid_request("The password is not good enough", Cause::WeakPassword)
             .expected("a password that satisfies password.min_length and password.min_score")
             .received(format!("one that {}", weakness.sentence()))
@@ -59,7 +70,7 @@ impl Rejected {
     }
 
     /// A rule's refusal with the member that it is about; `email` is the address that the request brought.
-    pub(super) fn of(error: Error, email: Option<&str>) -> Self {
+    pub(in crate::endpoints) fn of(error: Error, email: Option<&str>) -> Self {
         let Error::Refused(mut refusal) = error else { return Self { error, fields: Vec::new() } };
         let detail = &refusal.detail;
         let received = detail.received.clone().unwrap_or_default();
@@ -97,24 +108,34 @@ impl From<Refusal> for Rejected {
 }
 
 /// The answer, or the refusal with its members and its reference.
-pub(super) fn finish(state: &AppState, result: Answered, now: UnixTime) -> HttpResponse {
+pub(in crate::endpoints) fn finish(state: &AppState, result: Answered, now: UnixTime) -> HttpResponse {
+    finish_as("users", state, result, now)
+}
+
+/// The same for another endpoint.
+pub(in crate::endpoints) fn finish_as(endpoint: &'static str, state: &AppState, result: Answered, now: UnixTime) -> HttpResponse {
     result.unwrap_or_else(|rejected| {
         let Rejected { error, fields } = rejected;
-        let reported = state.report("users", error, now);
+        let reported = state.report(endpoint, error, now);
         if fields.is_empty() { reported.json() } else { reported.json_with("errors", json!(fields)) }
     })
 }
 
 /// Nobody has this subject.
-pub(super) fn nobody(sub: &str) -> Refusal {
+pub(in crate::endpoints) fn nobody(sub: &str) -> Refusal {
     Refusal::new(ErrorCode::NotFound, "There is no such person", Cause::UnknownUser)
         .expected("the subject of a person")
         .received(sub)
         .fix("propusk user list")
 }
 
+/// The person with their tag.
+pub(super) fn tagged(mut builder: HttpResponseBuilder, user: &User) -> HttpResponse {
+    builder.insert_header((ETAG, format!("\"{}\"", user.version()))).json(person(user))
+}
+
 /// Everything but the password.
-pub(super) fn person(user: &User) -> Value {
+pub(in crate::endpoints) fn person(user: &User) -> Value {
     let mut claims = serde_json::to_value(&user.claims).unwrap_or_default();
     if let Some(members) = claims.as_object_mut() {
         members.retain(|name, _| !APART.contains(&name.as_str()));
@@ -132,6 +153,7 @@ pub(super) fn person(user: &User) -> Value {
         "has_password": user.password_hash.is_some(),
         "created_at": user.created_at.0,
         "updated_at": user.updated_at.0,
+        "version": user.version(),
     })
 }
 

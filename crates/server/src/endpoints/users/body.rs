@@ -9,27 +9,27 @@ use serde_json::{Map, Value};
 const LONGEST_TEXT: usize = 4096;
 
 /// A body that is being read, member by member.
-pub(super) struct Members {
+pub(in crate::endpoints) struct Members {
     members: Map<String, Value>,
     problems: Vec<FieldError>,
 }
 
 impl Members {
     /// Notes every member that is none of `known`: a misspelt one must not be silently without effect.
-    pub(super) fn of(members: Map<String, Value>, known: &[&str]) -> Self {
+    pub(in crate::endpoints) fn of(members: Map<String, Value>, known: &[&str]) -> Self {
         let unknown = members.keys().filter(|name| !known.contains(&name.as_str()));
         let problems = unknown.map(|name| FieldError::of(name, format!("is no member; the members are {}", known.join(", ")))).collect();
         Self { members, problems }
     }
 
     /// A text; an absent one, or `null`, is none.
-    pub(super) fn text(&mut self, name: &'static str) -> Option<String> {
+    pub(in crate::endpoints) fn text(&mut self, name: &'static str) -> Option<String> {
         let value = self.members.remove(name).filter(|value| !value.is_null())?;
         self.as_text(name, value).filter(|text| !text.is_empty())
     }
 
     /// A text that must be there.
-    pub(super) fn required_text(&mut self, name: &'static str) -> String {
+    pub(in crate::endpoints) fn required_text(&mut self, name: &'static str) -> String {
         let before = self.problems.len();
         let text = self.text(name);
         if text.is_none() && self.problems.len() == before {
@@ -39,7 +39,7 @@ impl Members {
     }
 
     /// A text, of which `null` and the empty one clear what is there.
-    pub(super) fn clearable(&mut self, name: &'static str) -> Option<String> {
+    pub(in crate::endpoints) fn clearable(&mut self, name: &'static str) -> Option<String> {
         match self.members.remove(name)? {
             Value::Null => Some(String::new()),
             value => self.as_text(name, value),
@@ -47,7 +47,7 @@ impl Members {
     }
 
     /// `true` or `false`.
-    pub(super) fn flag(&mut self, name: &'static str) -> Option<bool> {
+    pub(in crate::endpoints) fn flag(&mut self, name: &'static str) -> Option<bool> {
         match self.members.remove(name)? {
             Value::Bool(flag) => Some(flag),
             Value::Null => None,
@@ -58,8 +58,18 @@ impl Members {
         }
     }
 
+    /// A whole number.
+    pub(in crate::endpoints) fn number(&mut self, name: &'static str) -> Option<i64> {
+        let value = self.members.remove(name).filter(|value| !value.is_null())?;
+        let number = value.as_i64();
+        if number.is_none() {
+            self.problem(name, "must be a whole number".to_owned());
+        }
+        number
+    }
+
     /// `active` or `disabled`.
-    pub(super) fn state(&mut self) -> Option<UserState> {
+    pub(in crate::endpoints) fn state(&mut self) -> Option<UserState> {
         let text = self.text("state")?;
         let state = UserState::parse(&text);
         if state.is_none() {
@@ -69,7 +79,7 @@ impl Members {
     }
 
     /// Further standard claims, of which `null` clears one; the address is an object of its own.
-    pub(super) fn claims(&mut self) -> Vec<(String, String)> {
+    pub(in crate::endpoints) fn claims(&mut self) -> Vec<(String, String)> {
         let members = match self.members.remove("claims") {
             None | Some(Value::Null) => return Vec::new(),
             Some(Value::Object(members)) => members,
@@ -98,7 +108,7 @@ impl Members {
     }
 
     /// All problems at once.
-    pub(super) fn finish(self) -> Result<(), Rejected> {
+    pub(in crate::endpoints) fn finish(self) -> Result<(), Rejected> {
         if self.problems.is_empty() { Ok(()) } else { Err(Rejected::fields(self.problems)) }
     }
 

@@ -1,8 +1,8 @@
 //! `/api/v1/users`: people for the services that keep them (a site's registration, a moderators' page). JSON in and out, for
 //! clients with a token of their own and the scope `propusk:users`; no page calls it, so no other origin may.
 
-mod answer;
-mod body;
+pub(super) mod answer;
+pub(super) mod body;
 
 use crate::bearer::calling_service;
 use crate::extract::form::query;
@@ -10,7 +10,7 @@ use crate::extract::json::Json;
 use crate::password::hash_new;
 use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{IF_MATCH, LOCATION};
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use answer::{Answered, Rejected};
@@ -20,6 +20,7 @@ use propusk_domain::service::USERS_SCOPE;
 use propusk_domain::store::PeoplePage;
 use propusk_domain::user::{User, UserState, name_key};
 use propusk_domain::{Audit, Cx, UnixTime};
+use propusk_protocol::IfMatch;
 use serde_json::json;
 
 /// People on a page unless the caller says otherwise, and at most.
@@ -57,14 +58,14 @@ pub(crate) async fn show(state: Data<AppState>, request: HttpRequest, path: Path
     }
     let sub = path.into_inner();
     let found = state.read(now, move |cx| of_sub(cx, &sub)).await;
-    answer::finish(&state, found.map(|user| HttpResponse::Ok().json(answer::person(&user))).map_err(Rejected::from), now)
+    answer::finish(&state, found.map(|user| answer::tagged(HttpResponse::Ok(), &user)).map_err(Rejected::from), now)
 }
 
 /// `PATCH /api/v1/users/{sub}`: what the body names changes, everything else stays.
 pub(crate) async fn change(state: Data<AppState>, request: HttpRequest, path: Path<String>, body: Json) -> HttpResponse {
     let now = state.now();
     let result = match calling_service(&state, &request, USERS_SCOPE, now).await {
-        Ok(client_id) => run_change(&state, client_id, path.into_inner(), body, now).await,
+        Ok(client_id) => run_change(&state, &request, Target { sub: path.into_inner(), client_id }, body, now).await,
         Err(error) => return state.report("users", error, now).bearer(),
     };
     answer::finish(&state, result, now)
@@ -74,7 +75,7 @@ pub(crate) async fn change(state: Data<AppState>, request: HttpRequest, path: Pa
 pub(crate) async fn set_password(state: Data<AppState>, request: HttpRequest, path: Path<String>, body: Json) -> HttpResponse {
     let now = state.now();
     let result = match calling_service(&state, &request, USERS_SCOPE, now).await {
-        Ok(client_id) => run_password(&state, client_id, path.into_inner(), body, now).await,
+        Ok(client_id) => run_password(&state, &request, Target { sub: path.into_inner(), client_id }, body, now).await,
         Err(error) => return state.report("users", error, now).bearer(),
     };
     answer::finish(&state, result, now)
@@ -154,10 +155,21 @@ async fn run_create(state: &AppState, client_id: String, body: Json, now: UnixTi
         .await;
     let user = added.map_err(|error| Rejected::of(error, email.as_deref()))?;
     let place = format!("{}/api/v1/users/{}", state.policy.issuer, user.sub);
-    Ok(HttpResponse::Created().insert_header((LOCATION, place)).json(answer::person(&user)))
+    let mut builder = HttpResponse::Created();
+    builder.insert_header((LOCATION, place));
+    Ok(answer::tagged(builder, &user))
 }
 
-async fn run_change(state: &AppState, client_id: String, sub: String, body: Json, now: UnixTime) -> Answered {
+/// Whom a request is about, and which client it is of.
+#[derive(Clone)]
+struct Target {
+    sub: String,
+    client_id: String,
+}
+
+async fn run_change(state: &AppState, request: &HttpRequest, target: Target, body: Json, now: UnixTime) -> Answered {
+    let seen = if_match(request)?;
+    let Target { sub, client_id } = target;
     let mut members = Members::of(body.0?, &["username", "role", "email", "email_verified", "name", "locale", "claims", "state"]);
     let patch = UserPatch {
         username: members.text("username"),
@@ -174,7 +186,7 @@ async fn run_change(state: &AppState, client_id: String, sub: String, body: Json
     let email = patch.email.clone();
     let changed = state
         .write(now, move |cx| {
-            let before = of_sub(cx, &sub)?;
+            let before = as_seen(cx, &sub, seen.as_ref())?;
             let mut patch = patch.clone();
             if patch.email == before.claims.email {
                 patch.email = None;
@@ -197,10 +209,12 @@ async fn run_change(state: &AppState, client_id: String, sub: String, body: Json
         })
         .await;
     let user = changed.map_err(|error| Rejected::of(error, email.as_deref()))?;
-    Ok(HttpResponse::Ok().json(answer::person(&user)))
+    Ok(answer::tagged(HttpResponse::Ok(), &user))
 }
 
-async fn run_password(state: &AppState, client_id: String, sub: String, body: Json, now: UnixTime) -> Answered {
+async fn run_password(state: &AppState, request: &HttpRequest, target: Target, body: Json, now: UnixTime) -> Answered {
+    let seen = if_match(request)?;
+    let Target { sub, client_id } = target;
     let mut members = Members::of(body.0?, &["password"]);
     let password = members.required_text("password");
     members.finish()?;
@@ -210,6 +224,7 @@ async fn run_password(state: &AppState, client_id: String, sub: String, body: Js
     let hash = hash_new(state, password).await?;
     state
         .write(now, move |cx| {
+            as_seen(cx, &sub, seen.as_ref())?;
             users::set_password(cx, &sub, hash.clone())?;
             noted(cx, &client_id, &sub, "password_set")
         })
@@ -230,9 +245,29 @@ async fn run_password_link(state: &AppState, client_id: String, sub: String, now
 }
 
 /// By subject alone: a name in the path could turn into another person's.
-fn of_sub(cx: &mut Cx<'_>, sub: &str) -> propusk_domain::Result<User> {
+pub(super) fn of_sub(cx: &mut Cx<'_>, sub: &str) -> propusk_domain::Result<User> {
     let found = cx.store.find_user(sub)?;
     Ok(found.ok_or_else(|| answer::nobody(sub))?)
+}
+
+/// The same person, as the caller has seen them when the request says how that was, and as they stay until the transaction ends.
+fn as_seen(cx: &mut Cx<'_>, sub: &str, seen: Option<&IfMatch>) -> propusk_domain::Result<User> {
+    cx.store.take_turn()?;
+    let found = of_sub(cx, sub)?;
+    if let Some(seen) = seen {
+        users::must_be_as_seen(cx, sub, seen)?;
+    }
+    Ok(found)
+}
+
+/// The condition of the request. A header that comes in several lines is one list (RFC 9110 §5.3).
+fn if_match(request: &HttpRequest) -> Result<Option<IfMatch>, Rejected> {
+    let lines: Vec<_> = request.headers().get_all(IF_MATCH).map(|line| String::from_utf8_lossy(line.as_bytes())).collect();
+    if lines.is_empty() {
+        return Ok(None);
+    }
+    let parsed = IfMatch::parse(&lines.join(", "));
+    parsed.map(Some).ok_or_else(|| Rejected::field("If-Match", "must be * or a list of tags in double quotes".to_owned()))
 }
 
 /// The rule has noted what changed; this notes who asked for it.

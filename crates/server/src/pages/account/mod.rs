@@ -1,6 +1,7 @@
 //! `/account`: what people do with their own account. Every form carries a sealed text that names the session it was shown
 //! to, so only the page of that very session is believed.
 
+mod email;
 pub(crate) mod view;
 
 use super::answer::add_cookie;
@@ -13,7 +14,7 @@ use crate::extract::form::{Form, query};
 use crate::extract::header;
 use crate::extract::origin::{Posted, posted_from};
 use crate::password::{check, hash_new};
-use crate::password_strength::{Weakness, judge, names_of};
+use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER, USER_AGENT};
@@ -77,6 +78,7 @@ async fn act(state: &AppState, request: &HttpRequest, params: &Params, now: Unix
     let (sub, sid) = (user.sub.clone(), session.sid.clone());
     match params.get("action") {
         Some("profile") => profile(state, request, params, (session, user), now).await,
+        Some("email") => email::change(state, request, params, (session, user), now).await,
         Some("password") => password(state, request, params, (session, user), now).await,
         Some("end") => {
             let wanted = params.get("sid").unwrap_or_default().to_owned();
@@ -137,12 +139,7 @@ async fn password(state: &AppState, request: &HttpRequest, params: &Params, sign
     let new = params.get("new_password").unwrap_or_default();
     // The new one is judged first: a weak one must not cost an attempt.
     if let Err(weakness) = judge(new, &names_of(&signed_in.1), &state.settings.password) {
-        let notice = match weakness {
-            Weakness::Short(least) => Notice::Short { least },
-            Weakness::Long => Notice::Long,
-            Weakness::Guessable => Notice::Guessable,
-        };
-        return show(state, request, None, &signed_in, (Some(notice), StatusCode::BAD_REQUEST), now).await;
+        return show(state, request, None, &signed_in, (Some(weakness.into()), StatusCode::BAD_REQUEST), now).await;
     }
     match replaced(state, request, &signed_in.1, old, new, now).await {
         Ok(cookie) => {
@@ -176,6 +173,7 @@ fn refused(reported: &Reported) -> (Option<Notice>, StatusCode) {
     let seconds = reported.retry_after.unwrap_or(1).max(1).cast_unsigned();
     match reported.code {
         ErrorCode::TooManyRequests => (Some(Notice::Throttled { seconds }), StatusCode::TOO_MANY_REQUESTS),
+        ErrorCode::TemporarilyUnavailable if reported.cause.is_none() => (Some(Notice::Unavailable), StatusCode::SERVICE_UNAVAILABLE),
         ErrorCode::TemporarilyUnavailable => (Some(Notice::Busy), StatusCode::SERVICE_UNAVAILABLE),
         _ => (Some(Notice::WrongPassword), StatusCode::FORBIDDEN),
     }
@@ -239,6 +237,10 @@ async fn show_with(
         username: &user.username,
         name: user.claims.name.as_deref().unwrap_or_default(),
         email: user.claims.email.as_deref(),
+        is_verified: user.claims.email_verified == Some(true),
+        // Never from an address that somebody else has made up.
+        new_email: params.filter(|_| status != StatusCode::OK).and_then(|params| params.get("new_email")).unwrap_or_default(),
+        can_change_email: state.settings.smtp.is_set(),
         language: user.locale.as_deref().unwrap_or_default(),
         min_length: state.settings.password.min_length,
         sessions: rows,

@@ -2,6 +2,7 @@
 
 use crate::pages::i18n::{Arg, Locale, t, t_args};
 use crate::pages::view::{Page, scope_text};
+use crate::password_strength::Weakness;
 use askama::Template;
 
 /// Messages that the template does not name itself.
@@ -9,7 +10,7 @@ pub(crate) const HINT: &str = "account-password-hint";
 pub(crate) const UNKNOWN_DEVICE: &str = "account-device-unknown";
 
 /// `/account`: `#account-name #account-locale #account-save`, `#account-old-password #account-new-password
-/// #account-change-password`, `#account-end-N`, `#account-everywhere`, `#account-withdraw-N`; all forms post to `{base}/account`.
+/// #account-change-password`, `#account-new-email #account-email-password #account-change-email`, `#account-end-N`, `#account-everywhere`, `#account-withdraw-N`; all forms post to `{base}/account`.
 #[derive(Debug, Clone, Template)]
 #[template(path = "account.html")]
 pub(crate) struct Account<'a> {
@@ -20,6 +21,11 @@ pub(crate) struct Account<'a> {
     pub(crate) username: &'a str,
     pub(crate) name: &'a str,
     pub(crate) email: Option<&'a str>,
+    pub(crate) is_verified: bool,
+    /// The one that was typed into a form that was refused.
+    pub(crate) new_email: &'a str,
+    /// Whether a mail can be sent to another one.
+    pub(crate) can_change_email: bool,
     /// `ru`, `en` or empty.
     pub(crate) language: &'a str,
     pub(crate) min_length: usize,
@@ -75,6 +81,14 @@ impl Account<'_> {
         self.notice == Some(Notice::WrongPassword)
     }
 
+    fn email_is_bad(&self) -> bool {
+        matches!(self.notice, Some(Notice::BadEmail | Notice::SameEmail))
+    }
+
+    fn email_password_is_wrong(&self) -> bool {
+        self.notice == Some(Notice::WrongPasswordForEmail)
+    }
+
     fn new_is_weak(&self) -> bool {
         matches!(self.notice, Some(Notice::Short { .. } | Notice::Long | Notice::Guessable))
     }
@@ -100,12 +114,16 @@ impl Account<'_> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Notice {
     Saved,
+    EmailAsked,
     PasswordChanged,
     SessionEnded,
     Withdrawn,
     TokenRevoked,
     Stale,
     WrongPassword,
+    WrongPasswordForEmail,
+    BadEmail,
+    SameEmail,
     Short { least: usize },
     Long,
     Guessable,
@@ -113,13 +131,15 @@ pub(crate) enum Notice {
     BadToken,
     Throttled { seconds: u64 },
     Busy,
+    Unavailable,
 }
 
 impl Notice {
     /// One of each, for tests.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 20] = [
         Self::Saved,
+        Self::EmailAsked,
         Self::PasswordChanged,
         Self::SessionEnded,
         Self::Withdrawn,
@@ -131,14 +151,20 @@ impl Notice {
         Self::BadName,
         Self::BadToken,
         Self::TokenRevoked,
+        Self::WrongPasswordForEmail,
+        Self::BadEmail,
+        Self::SameEmail,
         Self::Throttled { seconds: 30 },
+        Self::Throttled { seconds: 3600 },
         Self::Busy,
+        Self::Unavailable,
     ];
 
     /// What a redirect says after something was done.
     pub(crate) fn done(word: &str) -> Option<Self> {
         Some(match word {
             "saved" => Self::Saved,
+            "email" => Self::EmailAsked,
             "password" => Self::PasswordChanged,
             "session" => Self::SessionEnded,
             "withdrawn" => Self::Withdrawn,
@@ -149,7 +175,10 @@ impl Notice {
     }
 
     pub(crate) const fn is_error(self) -> bool {
-        !matches!(self, Self::Saved | Self::PasswordChanged | Self::SessionEnded | Self::Withdrawn | Self::TokenRevoked | Self::Stale)
+        !matches!(
+            self,
+            Self::Saved | Self::EmailAsked | Self::PasswordChanged | Self::SessionEnded | Self::Withdrawn | Self::TokenRevoked | Self::Stale
+        )
     }
 
     pub(crate) fn text(self, locale: Locale) -> String {
@@ -167,15 +196,30 @@ impl Notice {
             Self::SessionEnded => ("account-session-ended", None),
             Self::Withdrawn => ("account-withdrawn", None),
             Self::Stale => ("account-stale", None),
-            Self::WrongPassword => ("account-wrong-password", None),
+            Self::EmailAsked => ("account-email-asked", None),
+            Self::WrongPassword | Self::WrongPasswordForEmail => ("account-wrong-password", None),
+            Self::BadEmail => ("account-bad-email", None),
+            Self::SameEmail => ("account-same-email", None),
             Self::Short { least } => ("account-password-short", Some(u64::try_from(least).unwrap_or(u64::MAX))),
             Self::Long => ("account-password-long", None),
             Self::Guessable => ("account-password-guessable", None),
             Self::BadName => ("account-bad-name", None),
             Self::BadToken => ("account-bad-token", None),
             Self::TokenRevoked => ("account-token-revoked", None),
-            Self::Throttled { seconds } => ("notice-throttled-seconds", Some(seconds.max(1))),
+            Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
+            Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
             Self::Busy => ("notice-busy", None),
+            Self::Unavailable => ("notice-unavailable", None),
+        }
+    }
+}
+
+impl From<Weakness> for Notice {
+    fn from(weakness: Weakness) -> Self {
+        match weakness {
+            Weakness::Short(least) => Self::Short { least },
+            Weakness::Long => Self::Long,
+            Weakness::Guessable => Self::Guessable,
         }
     }
 }

@@ -1,0 +1,157 @@
+//! An account that is made for its owner has no OAuth identity, and the button of the modern flow refuses it. So where that button is on,
+//! the chat makes the account itself, at a first sign-in that asks nothing.
+
+use super::House;
+use super::no_button::{SECRET, ask, cookie, owner, token, with_secret};
+use propusk_domain::client::RegisteredClient;
+use propusk_domain::rocketchat::settings::{Options, recommended};
+use propusk_server::outbound::Outbound;
+use propusk_server::rocketchat::sync::{Report, Watch, Wish, sync};
+use propusk_tests::browser::{Browser, Landing};
+use propusk_tests::http::Request;
+use propusk_tests::rocketchat::rest::Edition;
+use propusk_tests::server::{Backend, Person};
+
+propusk_tests::on_each_backend![a_first_sign_in_goes_by_the_button_once_and_without_it_ever_after];
+
+const MODERN: [Edition; 2] = [Edition { version: (8, 9), licensed: false }, Edition { version: (9, 0), licensed: true }];
+
+/// A chat whose provider is set up as recommended.
+fn with_provider(backend: Backend, edition: Edition, modern: bool) -> House {
+    let house = with_secret(backend, edition);
+    let client = house.server.look(|cx| Ok(RegisteredClient::load(cx.store, "rocketchat")?)).unwrap();
+    let options = Options {
+        chat_url: house.chat.url(),
+        name: "Besedka".into(),
+        button: "Войти".into(),
+        secret: Some(propusk_crypto::Secret::new(house.client.secret.clone())),
+        silent: false,
+        embed: None,
+        licensed: edition.licensed,
+        modern,
+        without_provider: false,
+    };
+    {
+        let mut state = house.chat.state();
+        state.register_provider("Besedka");
+        for setting in recommended(&client, &house.server.issuer, &options) {
+            state.set(&setting.id, setting.value);
+        }
+    }
+    house
+}
+
+/// A browser that goes all the way into the chat.
+fn open(house: &House, browser: &mut Browser, person: &Person) -> Landing {
+    let landing = browser.visit(&house.server.url("/rocketchat/open?channel=general")).unwrap();
+    if browser.url().starts_with(&house.server.url("/login")) { browser.sign_in(&person.user.username, &person.password).unwrap() } else { landing }
+}
+
+fn button(house: &House, browser: &mut Browser, person: &Person) -> Landing {
+    let landing = browser.visit(&format!("{}/oauth/besedka", house.chat.url())).unwrap();
+    if browser.url().starts_with(&house.server.url("/login")) { browser.sign_in(&person.user.username, &person.password).unwrap() } else { landing }
+}
+
+fn identity(house: &House, username: &str) -> Option<String> {
+    house.chat.state().chat.workspace.by_username(username)?.service_id("besedka")
+}
+
+struct Quiet;
+
+impl Watch for Quiet {
+    fn progress(&mut self, _done: usize, _total: usize) {}
+}
+
+fn reconcile(house: &House) -> Report {
+    let instance = &house.server.instance;
+    sync(instance, &Outbound::new(&instance.settings.outbound).unwrap(), &Wish::default(), &mut Quiet).unwrap()
+}
+
+fn a_first_sign_in_goes_by_the_button_once_and_without_it_ever_after(backend: Backend) {
+    for edition in MODERN {
+        let house = with_provider(backend, edition, true);
+        let (anna, chat) = (house.server.add_user("anna", "moderator"), house.chat.url());
+        let (laptop, _) = cookie(&house, &anna);
+        // Without a button it would need an account, and none is made that the button would refuse.
+        let refused = ask(&house, Some(&laptop), Some(&chat));
+        assert_eq!(refused.status, 403, "{}", refused.text());
+        assert_eq!(house.server.explain(refused.json()["error_reference"].as_str().unwrap()).detail.cause.slug(), "chat_first_sign_in");
+        assert_eq!(house.chat.state().count("users.create"), 0);
+        let frame = || Request::get(&house.server.url("/rocketchat/frame")).header("Cookie", &laptop).send().unwrap().text();
+        assert!(frame().contains(&format!("href=\"{chat}/oauth/besedka\" target=\"_top\"")), "{}", frame());
+
+        // A link of the site leads by the button, and nobody presses it.
+        let mut browser = Browser::new();
+        let landing = open(&house, &mut browser, &anna);
+        assert_eq!(landing.url, format!("{chat}/home"), "{}", landing.trace());
+        assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
+        house.wait_for("anna", &["user", "admin"], &["general", "moderators"]);
+        house.quiet();
+
+        // From then on: straight into the place, the same account without a button, and by the button of another device.
+        let landing = open(&house, &mut browser, &anna);
+        assert_eq!(landing.url, format!("{chat}/channel/general"), "{}", landing.trace());
+        assert!(!frame().contains("chat-first"));
+        assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
+        let landing = button(&house, &mut Browser::new(), &anna);
+        assert_eq!(landing.url, format!("{chat}/home"), "{}", landing.trace());
+        assert_eq!(house.chat.state().count("users.create"), 0);
+        assert!(reconcile(&house).people.is_empty());
+    }
+}
+
+#[test]
+fn an_account_from_before_is_named_by_the_reconciliation_and_taken_once_accounts_are_joined() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    let (anna, uta) = (house.server.add_user("anna", "user"), house.server.add_user("uta", "user"));
+    button(&house, &mut Browser::new(), &uta);
+    house.chat.state().chat.workspace.add_local_user("anna", "anna@example.org", true);
+    house.quiet();
+    // What people saw: the same account, and no way in by the button.
+    let refused = button(&house, &mut Browser::new(), &anna);
+    assert!(refused.status() == 500 && refused.html().contains("already exists"), "{}", refused.trace());
+    let report = reconcile(&house);
+    let notes: Vec<(&str, &str)> = report.people.iter().flat_map(|person| person.notes.iter().map(|note| (&*person.username, &**note))).collect();
+    assert!(matches!(notes[..], [("anna", note)] if note.contains("has no OAuth identity") && note.contains("distinct services")), "{notes:?}");
+    house.chat.state().set("Accounts_OAuth_Custom-Besedka-merge_users_distinct_services", true);
+    let landing = button(&house, &mut Browser::new(), &anna);
+    assert_eq!(landing.url, format!("{}/home", house.chat.url()), "{}", landing.trace());
+    house.chat.state().set("Accounts_OAuth_Custom-Besedka-merge_users_distinct_services", false);
+    assert!(reconcile(&house).people.iter().all(|person| person.notes.is_empty()));
+    assert!(button(&house, &mut Browser::new(), &anna).url.ends_with("/home"), "it has an identity now");
+}
+
+#[test]
+fn where_the_button_takes_the_account_or_is_not_there_it_is_made_at_once() {
+    let joined = |house: &House| house.chat.state().set("Accounts_OAuth_Custom-Besedka-merge_users_distinct_services", true);
+    let houses = [
+        // The legacy flow joins by address.
+        with_provider(Backend::Sqlite, Edition::community(8, 9), false),
+        with_provider(Backend::Sqlite, MODERN[1], true),
+        House::with(Backend::Sqlite, Edition::community(9, 0), &SECRET),
+    ];
+    joined(&houses[1]);
+    for house in houses {
+        house.chat.state().create_tokens_secret = Some("create tokens secret".to_owned());
+        let anna = house.server.add_user("anna", "user");
+        let (laptop, _) = cookie(&house, &anna);
+        assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&house.chat.url())))).as_deref(), Some("anna"));
+        assert_eq!(house.chat.state().count("users.create"), 1);
+        house.quiet();
+        if house.chat.state().chat.config.licensed || house.chat.state().edition.version.0 < 9 {
+            let landing = button(&house, &mut Browser::new(), &anna);
+            assert_eq!(landing.url, format!("{}/home", house.chat.url()), "{}", landing.trace());
+            assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
+        }
+    }
+}
+
+#[test]
+fn a_chat_that_cannot_be_asked_keeps_nobody_from_a_link() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    let anna = house.server.add_user("anna", "user");
+    house.chat.state().fault("", propusk_tests::rocketchat::rest::Fault::Status(500), usize::MAX);
+    let mut browser = Browser::new().stop_at(&house.chat.url());
+    browser.visit(&house.server.url("/rocketchat/open?path=/channel/general")).unwrap();
+    assert_eq!(browser.sign_in("anna", &anna.password).unwrap().url, format!("{}/channel/general", house.chat.url()));
+}
