@@ -73,16 +73,16 @@ fn the_other_old_paths_answer_at_the_root_of_the_host(backend: Backend) {
     import(&server, &fixture("dot-3.4.json"), &ROLES);
     for base in [&root, &issuer] {
         let at = |path: &str| format!("{base}{path}");
-        let identity = Request::get(&at("/api/v1/auth/rocket/identity/")).bearer("anna-chat-access-token").send().unwrap();
-        assert_eq!((identity.status, identity.json()["id"].clone()), (200, json!("101")), "{base}: {}", identity.text());
-        let post = |path: &str, body: &serde_json::Value| {
+        let told = Request::get(&at("/api/v1/auth/rocket/identity/")).bearer("anna-chat-access-token").send().unwrap();
+        assert_eq!((told.status, told.json()["id"].clone()), (200, json!("101")), "{base}: {}", told.text());
+        let send = |path: &str, body: &serde_json::Value| {
             Request::post(&at(path)).header("Content-Type", "application/json").body(body.to_string()).send().unwrap()
         };
-        let pair = post("/api/token/", &json!({ "username": "anna", "password": "correct horse anna" }));
+        let pair = send("/api/token/", &json!({ "username": "anna", "password": "correct horse anna" }));
         assert_eq!(pair.status, 200, "{base}: {}", pair.text());
         let pair = pair.json();
-        assert_eq!(post("/api/token/refresh/", &json!({ "refresh": pair["refresh"] })).status, 200, "{base}");
-        assert_eq!(post("/api/token/verify/", &json!({ "token": pair["access"] })).status, 200, "{base}");
+        assert_eq!(send("/api/token/refresh/", &json!({ "refresh": pair["refresh"] })).status, 200, "{base}");
+        assert_eq!(send("/api/token/verify/", &json!({ "token": pair["access"] })).status, 200, "{base}");
         assert_eq!(Request::get(&at("/api/token/")).send().unwrap().status, 405, "{base}");
         let moved = Request::get(&at("/api/v1/auth/rocket/user/")).send().unwrap();
         assert_eq!(moved.status, 404, "{base}");

@@ -120,7 +120,7 @@ impl Site {
         if self.columns.is_empty() {
             self.columns = record.fields.keys().cloned().collect();
             let whole: Value = serde_json::from_str(text).unwrap_or_default();
-            whole["model"].as_str().unwrap_or_default().clone_into(&mut self.model);
+            whole.get("model").and_then(Value::as_str).unwrap_or_default().clone_into(&mut self.model);
         }
         self.keys.insert(record.key.clone());
         self.names.extend(record.text("username").map(str::to_owned));

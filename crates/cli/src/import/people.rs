@@ -81,7 +81,9 @@ impl Run {
             );
             findings.push(Finding::note("subject_kept", &self.summary.user_model, "", detail));
         }
-        findings.into_iter().for_each(|finding| self.summary.find(finding));
+        for finding in findings {
+            self.summary.find(finding);
+        }
     }
 
     fn read_person(&mut self, item: Item, user_model: &str) -> Option<SiteUser> {
