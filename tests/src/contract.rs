@@ -279,7 +279,7 @@ mod tests {
         judge("/auth", &get("/healthz"), &healthy).unwrap();
         judge("/auth", &get("/auth/healthz"), &healthy).unwrap();
         judge("", &post("/oauth/token"), &answer(400, "invalid_grant", &[JSON], &error("invalid_grant"))).unwrap();
-        let refused = answer(405, "method_not_allowed", &[JSON, ("allow", "POST")], &error("method_not_allowed"));
+        let refused = answer(405, "method_not_allowed", &[JSON, ("allow", "POST, OPTIONS")], &error("method_not_allowed"));
         judge("", &get("/oauth/token"), &refused).unwrap();
         judge("", &post("/oauth/revoke"), &answer(200, "OK", &[], "")).unwrap();
     }
