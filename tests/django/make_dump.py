@@ -2,6 +2,7 @@
 
     python make_dump.py dump dump.json          # the records, as JSON
     python make_dump.py sqlite site.sql         # the same as SQL of SQLite
+    python make_dump.py site dump.json site.db  # the records of a site that stays, with superusers and columns of its own
 
 Run it in an environment with django, argon2-cffi and django-oauth-toolkit; the fixtures dot-2.4.json, dot-3.0.json and
 dot-3.4.json come from three environments with those versions, site.sql from the newest.
@@ -107,9 +108,22 @@ def tokens(members, apps):
     refresh("anna-mobile", access("anna-mobile", "anna", "mobile", LIVE, scope="openid groups:read"))
 
 
+def own_columns(members):
+    """What only the site knows of its people."""
+    from django.contrib.auth.models import Permission
+
+    anna, vera = members["anna"], members["vera+chat@example.org"]
+    anna.is_superuser = anna.is_staff = True
+    anna.karma = 0.1 + 0.2
+    anna.save()
+    anna.user_permissions.set(Permission.objects.order_by("pk")[:2])
+    vera.is_staff, vera.karma = True, -1e-300
+    vera.save()
+
+
 def main():
     what, target = sys.argv[1:3]
-    path = ":memory:"
+    path = sys.argv[3] if what == "site" else ":memory:"
     configure(path)
     from django.core.management import call_command
     from django.db import connection
@@ -117,6 +131,8 @@ def main():
     call_command("migrate", run_syncdb=True, verbosity=0)
     members = people()
     tokens(members, applications())
+    if what == "site":
+        own_columns(members)
     if what == "sqlite":
         connection.ensure_connection()
         wanted = ("community_", "oauth2_provider_", "auth_group")

@@ -1,4 +1,4 @@
-"""Prints what djangorestframework-simplejwt answers, as JSON: [{"name", "method", "path", "type", "body", "status", "answer", "headers"}].
+"""Prints what djangorestframework-simplejwt answers, as JSON: [{"name", "method", "path", "type", "body", "status", "answer", "headers", "claims"?}].
 
 Run it in an environment with django, djangorestframework and djangorestframework-simplejwt:
 
@@ -28,7 +28,7 @@ from django.contrib.auth.models import User  # noqa: E402
 from django.core.management import call_command  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import path  # noqa: E402
-from rest_framework_simplejwt.tokens import RefreshToken  # noqa: E402
+from rest_framework_simplejwt.tokens import AccessToken, RefreshToken  # noqa: E402
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView, TokenVerifyView  # noqa: E402
 
 urlpatterns = [
@@ -38,10 +38,35 @@ urlpatterns = [
 ]
 
 JSON, FORM = "application/json", "application/x-www-form-urlencoded"
+MULTIPART = "multipart/form-data; boundary=b"
+
+
+def parts(*fields):
+    """A body of (head of the part, text) pairs."""
+    return "".join(f"--b\r\n{head}\r\n\r\n{text}\r\n" for head, text in fields) + "--b--\r\n"
+
+
+def field(name, more=""):
+    return f'Content-Disposition: form-data; name="{name}"{more}'
+
+
 ANNA = {"username": "anna", "password": "correct horse anna"}
 CASES = [
     ("a pair", "POST", "", JSON, ANNA),
     ("a pair by form", "POST", "", FORM, "username=anna&password=correct+horse+anna"),
+    ("a pair by multipart", "POST", "", MULTIPART, parts((field("username"), "anna"), (field("password"), "correct horse anna"))),
+    ("multipart, the last of two counts", "POST", "", MULTIPART,
+     parts((field("username"), "x"), (field("username"), "anna"), (field("password"), "correct horse anna"))),
+    ("multipart in a quoted boundary", "POST", "", 'multipart/form-data; charset=utf-8; boundary="b"',
+     parts((field("username") + "\r\nContent-Type: text/plain; charset=utf-8", "anna"), (field("password"), "correct horse anna"))),
+    ("multipart with an unknown field", "POST", "", MULTIPART,
+     parts((field("next"), "/"), (field("username"), "anna"), (field("password"), "correct horse anna"))),
+    ("multipart with a wrong password", "POST", "", MULTIPART, parts((field("username"), "anna"), (field("password"), "x"))),
+    ("multipart with an empty text", "POST", "", MULTIPART, parts((field("username"), ""), (field("password"), "x"))),
+    ("multipart without a field", "POST", "", MULTIPART, parts((field("username"), "anna"))),
+    ("multipart with a file for a text", "POST", "", MULTIPART,
+     parts((field("username", '; filename="a.txt"'), "anna"), (field("password"), "x"))),
+    ("multipart without a boundary", "POST", "", "multipart/form-data", "x"),
     ("wrong password", "POST", "", JSON, {**ANNA, "password": "x"}),
     ("unknown name", "POST", "", JSON, {**ANNA, "username": "nobody"}),
     ("disabled account", "POST", "", JSON, {"username": "gleb", "password": "correct horse gleb"}),
@@ -57,6 +82,7 @@ CASES = [
     ("another type", "POST", "", "text/plain", "x"),
     ("GET", "GET", "", None, None),
     ("refresh", "POST", "refresh/", JSON, {"refresh": "{refresh}"}),
+    ("refresh by multipart", "POST", "refresh/", MULTIPART, parts((field("refresh"), "{refresh}"))),
     ("refresh by an access token", "POST", "refresh/", JSON, {"refresh": "{access}"}),
     ("refresh by nonsense", "POST", "refresh/", JSON, {"refresh": "nonsense"}),
     ("refresh by nothing", "POST", "refresh/", JSON, {}),
@@ -93,12 +119,15 @@ def main():
                 sent = sent.replace("{" + token + "}", pair[token])
         answer = client.generic(method, "/api/token/" + tail, data=sent or "", **({"content_type": kind} if kind else {}))
         told = answer.json()
+        claims = None
+        if name in ("a pair", "refresh"):
+            claims = {name: value for name, value in AccessToken(told["access"]).payload.items() if name in ("token_type", "user_id")}
         for key in ("access", "refresh"):
             if key in told and isinstance(told[key], str) and told[key].startswith("eyJ"):
                 told[key] = "{token}"
         headers = {key.lower(): answer[key] for key in ("WWW-Authenticate", "Allow", "Content-Type") if key in answer}
         answers.append({"name": name, "method": method, "path": "/api/token/" + tail, "type": kind, "body": text,
-                        "status": answer.status_code, "answer": told, "headers": headers})
+                        "status": answer.status_code, "answer": told, "headers": headers, **({"claims": claims} if claims else {})})
     json.dump(answers, sys.stdout, indent=1, ensure_ascii=False)
     print()
 

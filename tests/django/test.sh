@@ -43,5 +43,21 @@ check "a fresh Django loads them, and they sign in" "$python" check_export.py "$
 check "without hashes nobody has a password" sh -c "'$propusk' export '$scratch/bare.json' --format django --user-model community.member \
     --role-field role --role-map owner=admin && '$python' check_export.py '$scratch/bare.json' anna= vera+chat@example.org= gleb= nina= 'Борис=' dina="
 
+# The way home into the very site that people came from: whatever the site alone knows stays.
+export PROPUSK__DATABASE__URL=sqlite:$scratch/onto.db PROPUSK__KEYS__MASTER_KEY_FILE=$scratch/onto.key
+check "a site with superusers, groups and columns of its own" "$python" make_dump.py site "$scratch/live.json" "$scratch/live.db"
+check "is imported" "$propusk" import django "$scratch/live.json" "${roles[@]}"
+printf 'correct horse dina' > "$scratch/dina"
+check "nina is added" "$propusk" user add nina --role user --email nina@example.org --password-file "$scratch/password"
+check "anna moves" "$propusk" user set anna --email anna@new.example.org
+check "dina gets a password" "$propusk" user set-password dina --password-file "$scratch/dina"
+check "vera gets another role" "$propusk" user set vera-chat-example.org --role user
+check "Boris is removed" "$propusk" user remove Boris
+check "they are exported onto the dump" "$propusk" export "$scratch/onto.json" --format django --onto "$scratch/live.json" --with-hashes \
+    --role-field role --role-map owner=admin --role-map user=member
+check "which resets nothing at the site" "$python" check_onto.py "$scratch/live.db" "$scratch/onto.json" \
+    '{"anna": {"email": "anna@new.example.org"}, "vera+chat@example.org": {"role": "member"}, "Борис": {"is_active": false}}' \
+    '{"dina": "correct horse dina", "nina": "correct horse nina"}'
+
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

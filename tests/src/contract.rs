@@ -98,7 +98,8 @@ pub fn judge(base: &str, request: &Request, response: &Response) -> Result<(), S
 
 /// The paths that a setting switches on; where it does not, they are as unknown as any other (404).
 fn judge_opt_in(base: &str, request: &Request, response: &Response) -> Option<Result<(), String>> {
-    let inside = inside_path(base, request)?;
+    // They are paths of an old site at its root, whatever the path of the issuer.
+    let inside = inside_path(base, request).unwrap_or_else(|| whole_path(request));
     let item = document()["x-opt-in-paths"].get(&inside)?;
     let not_found = &document()["components"]["responses"]["NotFound"];
     let promised = match item.get(request.method.to_ascii_lowercase()) {
@@ -144,26 +145,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// The documented path that a request asks for, as the server finds it: slashes repaired, escapes decoded.
 fn find_path(base: &str, request: &Request) -> Option<(&'static str, &'static Value)> {
-    let inside = inside_path(base, request)?;
-    let inside = alias_of(base, request).unwrap_or(&inside);
+    let own = inside_path(base, request);
+    let inside = alias_of(base, request).or(own.as_deref())?;
     let paths = document()["paths"].as_object()?;
     paths.iter().find(|(known, _)| fits(known, inside)).map(|(known, item)| (known.as_str(), item))
 }
 
 /// Our own path of one that an old site's library had.
 fn alias_of(base: &str, request: &Request) -> Option<&'static str> {
-    let inside = inside_path(base, request)?;
+    let inside = inside_path(base, request).unwrap_or_else(|| whole_path(request));
     let aliases = &document()["x-compatible-paths"];
     if base.ends_with("/o") { aliases.get(format!("/o{inside}")) } else { aliases.get(&inside) }.and_then(Value::as_str)
 }
 
 /// The path below the issuer, without slashes at its end.
 fn inside_path(base: &str, request: &Request) -> Option<String> {
-    let target = request.target();
-    let raw = target.split('?').next().unwrap_or_default();
-    let decoded = decode_path(raw);
-    let segments: Vec<&str> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
-    let whole = format!("/{}", segments.join("/"));
+    let whole = whole_path(request);
     let inside = if base.is_empty() {
         whole.as_str()
     } else if whole == format!("/.well-known/oauth-authorization-server{base}") {
@@ -174,6 +171,15 @@ fn inside_path(base: &str, request: &Request) -> Option<String> {
         whole.strip_prefix(base)?
     };
     Some(if inside.is_empty() { "/" } else { inside }.to_owned())
+}
+
+/// The path from the root, without slashes at its end.
+fn whole_path(request: &Request) -> String {
+    let target = request.target();
+    let raw = target.split('?').next().unwrap_or_default();
+    let decoded = decode_path(raw);
+    let segments: Vec<&str> = decoded.split('/').filter(|segment| !segment.is_empty()).collect();
+    format!("/{}", segments.join("/"))
 }
 
 /// Undoes escapes but that of the slash, which does not part segments.

@@ -186,6 +186,8 @@ fn lost_and_restored(source: Backend, target: &Target, passphrase: Option<&str>)
         let arguments: Vec<&str> = ["backup", &file_name].into_iter().chain(sealing.iter().copied()).collect();
         let made = done(server.settings(), &arguments);
         assert_eq!(made["master_key"]["included"], passphrase.is_some());
+        let needed = passphrase.is_none().then(|| server.instance.settings.master_key_path());
+        assert_eq!(made["master_key"]["file"], json!(needed), "which file it is worth nothing without");
         let before = signed_in.load(Ordering::Acquire);
         // What happens after the backup is lost, but the application's refresh token is not.
         for _ in 0..3 {

@@ -7,6 +7,7 @@ mod export;
 mod faults;
 mod people;
 mod records;
+mod report;
 mod simplejwt;
 mod tokens;
 
@@ -18,13 +19,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// What a verb answered.
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub(super) code: i32,
-    pub(super) stdout: String,
+    pub(crate) stdout: String,
 }
 
 impl Answer {
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}: {}", self.stdout))
     }
 
@@ -69,7 +70,7 @@ fn command(server: &TestServer, arguments: &[&str]) -> Command {
 }
 
 /// Imports a file with further options.
-pub(super) fn import(server: &TestServer, file: &Path, more: &[&str]) -> Answer {
+pub(crate) fn import(server: &TestServer, file: &Path, more: &[&str]) -> Answer {
     let mut arguments = vec!["import", "django", file.to_str().unwrap()];
     arguments.extend_from_slice(more);
     propusk(server, &arguments)
@@ -84,7 +85,7 @@ pub(super) fn person(server: &TestServer, name: &str) -> Option<User> {
 }
 
 /// A record of Django's own user model.
-pub(super) fn user_record(pk: Value, username: &str, more: Value) -> Value {
+pub(crate) fn user_record(pk: Value, username: &str, more: Value) -> Value {
     let mut fields: Map<String, Value> = serde_json::from_value(json!({
         "username": username, "password": "!", "is_active": true, "first_name": "", "last_name": "", "email": "",
         "date_joined": "2020-01-01T00:00:00Z", "last_login": null, "groups": [],
@@ -95,7 +96,7 @@ pub(super) fn user_record(pk: Value, username: &str, more: Value) -> Value {
 }
 
 /// A dump in a file of its own.
-pub(super) fn dump(records: &[Value]) -> tempfile::NamedTempFile {
+pub(crate) fn dump(records: &[Value]) -> tempfile::NamedTempFile {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), serde_json::to_string(records).unwrap()).unwrap();
     file

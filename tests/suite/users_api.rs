@@ -14,6 +14,7 @@ propusk_tests::on_each_backend![
     pages_follow_one_another_and_filters_hold,
     a_role_changed_by_the_service_is_told_at_userinfo_at_once,
     a_password_set_by_the_service_signs_the_person_out,
+    people_of_another_site_are_found_by_the_subject_that_they_had,
     only_a_living_token_of_the_clients_own_with_the_scope_opens_the_api,
 ];
 
@@ -103,6 +104,16 @@ fn pages_follow_one_another_and_filters_hold(backend: Backend) {
     assert_eq!(names(&call(&server, &token, "GET", "?role=moderator", None)), ["user1", "user3", "user5"]);
     assert_eq!(names(&call(&server, &token, "GET", "?search=USER4%40", None)), ["user4"]);
     assert_eq!(names(&call(&server, &token, "GET", "?username=USER2", None)), ["user2"]);
+    let patch = |sub: &str, body: Value| assert_eq!(call(&server, &token, "PATCH", &format!("/{sub}"), Some(&body)).status, 200);
+    let user3 = server.look(|cx| Ok(cx.store.find_user_by_name("user3")?)).unwrap();
+    patch(&user3.sub, json!({ "name": "Анна Петрова", "claims": { "given_name": "Анна", "family_name": "Щукина" } }));
+    for search in ["петров", "АННА", "щукин"] {
+        let query = propusk_protocol::form::encode(&[("search", search)]);
+        assert_eq!(names(&call(&server, &token, "GET", &format!("?{query}"), None)), ["user3"], "{search}");
+    }
+    patch(&user3.sub, json!({ "name": "Vera" }));
+    let query = propusk_protocol::form::encode(&[("search", "петров")]);
+    assert_eq!(names(&call(&server, &token, "GET", &format!("?{query}"), None)).len(), 0, "a name that was given up finds nobody");
     assert_eq!(names(&call(&server, &token, "GET", "?username=nobody", None)).len(), 0);
     assert_eq!(names(&call(&server, &token, "GET", "?state=disabled", None)).len(), 0);
     for (query, field) in [("limit=0", "limit"), ("limit=501", "limit"), ("limit=x", "limit"), ("state=gone", "state")] {
@@ -124,6 +135,28 @@ fn a_role_changed_by_the_service_is_told_at_userinfo_at_once(backend: Backend) {
     let answer = call(&server, &token, "PATCH", &format!("/{}", anna.user.sub), Some(&json!({"state": "disabled"})));
     assert_eq!(answer.status, 200);
     assert_eq!(server.userinfo(access).status, 401);
+}
+
+/// Subjects of our own are letters, digits, underscore and hyphen; one that was taken over may be a user name or an address.
+fn people_of_another_site_are_found_by_the_subject_that_they_had(backend: Backend) {
+    let server = TestServer::start(backend);
+    let (_, token) = service(&server, "propusk:users");
+    let subjects = ["dot.name", "mail@example.org", "a+b", "-_.", "50%", "a/b", "q?x=1#y", "x\"y"];
+    let records: Vec<Value> =
+        subjects.iter().enumerate().map(|(pk, name)| crate::imports::user_record(json!(pk), name, json!({ "first_name": "Имя" }))).collect();
+    let answer = crate::imports::import(&server, crate::imports::dump(&records).path(), &["--sub", "username"]);
+    assert_eq!(answer.json()["users"]["added"], subjects.len(), "{}", answer.stdout);
+    for subject in subjects {
+        let encoded: String =
+            subject.bytes().map(|byte| if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect();
+        let answer = call(&server, &token, "GET", &format!("/{encoded}"), None);
+        assert_eq!((answer.status, answer.json()["sub"].clone()), (200, json!(subject)), "{subject}: {}", answer.text());
+        let answer = call(&server, &token, "PATCH", &format!("/{encoded}"), Some(&json!({ "name": "Имя Фамилия" })));
+        assert_eq!((answer.status, answer.json()["name"].clone()), (200, json!("Имя Фамилия")), "{subject}");
+    }
+    let query = propusk_protocol::form::encode(&[("search", "фамилия"), ("limit", "3")]);
+    let found = call(&server, &token, "GET", &format!("?{query}"), None).json();
+    assert_eq!(found["users"].as_array().unwrap().len(), 3, "{found}");
 }
 
 fn a_password_set_by_the_service_signs_the_person_out(backend: Backend) {

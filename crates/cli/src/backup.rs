@@ -41,9 +41,11 @@ impl Backup {
         bar.end();
         let rows: u64 = made.tables.iter().map(|table| table.rows).sum();
         let key_file = instance.settings.master_key_path();
+        // The one that the backup is worth nothing without.
+        let needed = passphrase.is_none().then_some(&key_file);
         let document = json!({
             "file": self.file, "bytes": made.bytes, "created_at": made.header.created_at, "rows": rows, "tables": tables(&made.tables),
-            "master_key": { "fingerprint": made.header.master_key, "included": passphrase.is_some() },
+            "master_key": { "fingerprint": made.header.master_key, "included": passphrase.is_some(), "file": needed },
         });
         let human = format!("{} rows in {} tables are in {} ({} bytes).", rows, made.tables.len(), self.file.display(), made.bytes);
         let report = Report::of(document).human(human);

@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use propusk_crypto::Algorithm;
 use propusk_domain::admin::clients::{self, ClientPatch, ListPatch};
 use propusk_domain::client::{GrantType, Introspect};
+use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
 use serde_json::json;
 
@@ -17,6 +18,7 @@ Examples:
   propusk client set site --redirect-uri https://example.org/a --redirect-uri https://example.org/b   (replaces all)
   propusk client set site --disable
   propusk client set site --backchannel-logout-uri https://example.org/backchannel-logout
+  propusk client set site --add-scope reports --scope-alias read=profile --scope-alias write=reports
   propusk client set site --alg ES256 --access-token-lifetime 300
   propusk client set rocketchat --add-scope offline_access --grant-type refresh_token";
 
@@ -105,6 +107,12 @@ struct Lists {
     /// One scope less; may be repeated
     #[arg(long, value_name = "SCOPE")]
     remove_scope: Vec<String>,
+    /// What it asks for under another server's name, and what that is here (nothing, when empty); may be repeated
+    #[arg(long, value_name = "THEIRS=OURS", value_parser = alias)]
+    scope_alias: Vec<(String, Scope)>,
+    /// One such name less; may be repeated
+    #[arg(long, value_name = "THEIRS")]
+    remove_scope_alias: Vec<String>,
     /// One more grant that it may use; may be repeated
     #[arg(long, visible_alias = "add-grant-type", value_name = "GRANT", value_parser = grant_type())]
     grant_type: Vec<GrantType>,
@@ -140,7 +148,8 @@ impl Set {
     fn patch(self) -> Result<ClientPatch, Failure> {
         let Lists { redirect_uri, add_redirect_uri, remove_redirect_uri, .. } = self.lists;
         let Lists { post_logout_redirect_uri, add_post_logout_redirect_uri, remove_post_logout_redirect_uri, .. } = self.lists;
-        let Lists { grant_type, remove_grant_type, scope, add_scope, remove_scope, .. } = self.lists;
+        let Lists { grant_type, remove_grant_type, scope, add_scope, remove_scope, scope_alias, remove_scope_alias, .. } = self.lists;
+        let aliases = scope_alias.into_iter().map(|(name, scope)| (name, Some(scope)));
         Ok(ClientPatch {
             name: self.name,
             disabled: (self.disable || self.enable).then_some(self.disable),
@@ -164,8 +173,17 @@ impl Set {
             backchannel_logout_uri: self.backchannel_logout_uri,
             backchannel_logout_session_required: self.backchannel_logout_session_required.map(|switch| switch == Switch::On),
             gitlab_facade: self.gitlab_facade.map(|switch| switch == Switch::On),
+            scope_aliases: aliases.chain(remove_scope_alias.into_iter().map(|name| (name, None))).collect(),
         })
     }
+}
+
+/// `read=profile email`: a scope of another server and what it is here.
+pub(crate) fn alias(text: &str) -> Result<(String, Scope), String> {
+    let (theirs, ours) = text.split_once('=').ok_or("must be THEIRS=OURS")?;
+    let is_scope = Scope::parse(theirs).is_ok_and(|scope| scope.contains(theirs));
+    let ours = Scope::parse(ours).map_err(|error| error.description.to_owned())?;
+    if is_scope { Ok((theirs.to_owned(), ours)) } else { Err(format!("{theirs:?} is no scope")) }
 }
 
 impl From<Whose> for Introspect {

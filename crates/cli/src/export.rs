@@ -1,15 +1,17 @@
 //! `propusk export`: everybody and every client in a file, as a way home.
 
+mod onto;
+
 use crate::failure::Failure;
 use crate::house;
 use crate::output::Report;
 use clap::{Args, ValueEnum};
 use propusk_domain::client::Client;
+use propusk_domain::import::home::django_hash;
 use propusk_domain::user::{NameKind, SignInName, User};
 use propusk_domain::{Cx, UnixTime};
 use propusk_server::instance::Instance;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -29,8 +31,14 @@ The file is readable to its owner alone. Its shape, an object with these members
 With --format django it is a fixture of a user model that `manage.py loaddata` reads: who came from a Django site has their old
 primary key and name, hashes have the form of Django's hashers (argon2-cffi must be installed there).
 
+For the site that people came from, name a fresh dump of it by --onto: loaddata sets every column of a record, and those that are
+unknown here (is_superuser, groups, columns of your own) have their value from the dump then. The fixture holds who was changed here
+since the import, with the password, the address, the names, is_active and the role as they are here where they differ, and who was
+added here. Whoever was removed here becomes inactive. Nobody is renamed at the site. Without --onto the fixture is for an empty site.
+
 Examples:
   propusk export community.json
+  propusk export home.json --format django --onto fresh.json --with-hashes --role-field role --role-map owner=admin
   propusk export site.json --format django --with-hashes --user-model community.member --role-field role --role-map owner=admin";
 
 /// Pages of people.
@@ -48,13 +56,16 @@ pub(crate) struct Export {
     /// With the hashes of passwords and client secrets
     #[arg(long)]
     with_hashes: bool,
-    /// The user model of the fixture
-    #[arg(long, value_name = "APP.MODEL", default_value = "auth.user")]
-    user_model: String,
+    /// A fresh dump of the site that people came from; its records are kept but for what was changed here
+    #[arg(long, value_name = "DUMP")]
+    onto: Option<PathBuf>,
+    /// The user model of the fixture: auth.user, or the one of the dump
+    #[arg(long, value_name = "APP.MODEL")]
+    user_model: Option<String>,
     /// The column of the fixture that takes the role
     #[arg(long, value_name = "COLUMN")]
     role_field: Option<String>,
-    /// A role here, and what the fixture calls it; may be repeated
+    /// A role here, and what the fixture calls it; may be repeated. With --onto a role of the site that any of them names stays
     #[arg(long = "role-map", value_name = "OURS=SITE", value_parser = pair)]
     role_map: Vec<(String, String)>,
 }
@@ -77,10 +88,17 @@ struct Row {
 
 impl Export {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
+        if self.onto.is_some() && self.format != Format::Django {
+            return Err(Failure::usage("--onto needs --format django"));
+        }
         let instance = house::open(config)?;
         let cannot = |error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", self.file.display()));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file).map_err(cannot)?;
         let mut out = Output { file: BufWriter::new(file), first: true, failed: None };
+        if let Some(dump) = &self.onto {
+            let merged = self.onto(&instance, dump, &mut out);
+            return self.answer_onto(merged, out, cannot);
+        }
         let counts = match self.format {
             Format::Json => self.whole(&instance, &mut out)?,
             Format::Django => self.fixture(&instance, &mut out)?,
@@ -89,10 +107,42 @@ impl Export {
         let human = format!("Wrote {} people and {} clients to {}\n", counts.people, counts.clients, self.file.display());
         let report = Report::of(json!({ "file": self.file, "users": counts.people, "clients": counts.clients, "without_password": counts.lost }));
         let report = report.human(human);
+        let report = if self.format == Format::Django && counts.from_the_site > 0 {
+            report
+                .note("The fixture is for an empty site: into the one that people came from, loaddata would reset what the fixture lacks. See --onto")
+        } else {
+            report
+        };
         Ok(match counts.lost.len() {
             0 => report,
             count => report.note(format!("{count} people have a password that Django cannot verify and have none in the fixture: --json names them")),
         })
+    }
+
+    /// A file that was begun and not finished is not left behind: loaddata might take it for a whole one.
+    fn answer_onto(&self, merged: Result<onto::Merged, Failure>, out: Output, cannot: impl Fn(std::io::Error) -> Failure) -> Result<Report, Failure> {
+        let merged = match merged.and_then(|merged| out.finish().map(|()| merged).map_err(&cannot)) {
+            Ok(merged) => merged,
+            Err(failure) => {
+                std::fs::remove_file(&self.file).map_err(cannot)?;
+                return Err(failure);
+            }
+        };
+        let human = format!(
+            "Wrote {} changed and {} new people to {}; {} are as at the site\n",
+            merged.changed,
+            merged.added,
+            self.file.display(),
+            merged.unchanged
+        );
+        let mut document = json!({ "file": self.file, "users": merged.changed + merged.added });
+        onto::told(&mut document, &merged);
+        let report = merged
+            .left_out
+            .iter()
+            .take(30)
+            .fold(Report::of(document).human(human), |report, (username, reason)| report.note(format!("{username} is left out: {reason}")));
+        Ok(if merged.left_out.len() > 30 { report.note(format!("{} are left out: --json names them", merged.left_out.len())) } else { report })
     }
 
     fn whole(&self, instance: &Instance, out: &mut Output) -> Result<Counts, Failure> {
@@ -111,7 +161,7 @@ impl Export {
         out.text(",\n\"users\": [");
         let people = each_person(instance, |row| out.element(&self.person(row)))?;
         out.text("\n]\n}\n");
-        Ok(Counts { people, clients: clients.len(), lost: Vec::new() })
+        Ok(Counts { people, clients: clients.len(), from_the_site: 0, lost: Vec::new() })
     }
 
     fn client(&self, client: &Client) -> Value {
@@ -143,15 +193,18 @@ impl Export {
     }
 
     fn fixture(&self, instance: &Instance, out: &mut Output) -> Result<Counts, Failure> {
-        let map: BTreeMap<&str, &str> = self.role_map.iter().map(|(ours, site)| (ours.as_str(), site.as_str())).collect();
-        let mut lost = Vec::new();
+        let model = self.user_model.as_deref().unwrap_or("auth.user");
+        let (mut lost, mut from_the_site) = (Vec::new(), 0);
         out.text("[");
-        let people = each_person(instance, |row| out.element(&self.record(row, &map, &mut lost)))?;
+        let people = each_person(instance, |row| {
+            from_the_site += u64::from(row.site_key.is_some());
+            out.element(&self.record(row, model, &mut lost));
+        })?;
         out.text("\n]\n");
-        Ok(Counts { people, clients: 0, lost })
+        Ok(Counts { people, clients: 0, from_the_site, lost })
     }
 
-    fn record(&self, row: &Row, role_map: &BTreeMap<&str, &str>, lost: &mut Vec<String>) -> Value {
+    fn record(&self, row: &Row, model: &str, lost: &mut Vec<String>) -> Value {
         let user = &row.user;
         let password = match (&user.password_hash, self.with_hashes) {
             (Some(hash), true) => django_hash(hash).unwrap_or_else(|| {
@@ -167,11 +220,13 @@ impl Export {
             "date_joined": moment(user.created_at), "last_login": null, "groups": [], "user_permissions": [],
         });
         if let Some(column) = &self.role_field {
-            put(&mut fields, column, json!(role_map.get(user.role.as_str()).copied().unwrap_or(&user.role)));
+            let ours = self.role_map.iter().find(|(ours, _)| *ours == user.role);
+            put(&mut fields, column, json!(ours.map_or(&user.role, |(_, site)| site)));
         }
-        // A number stays one; who was added here gets a new key there.
-        let pk = row.site_key.as_ref().map(|key| key.parse::<i64>().map_or_else(|_| json!(key), |number| json!(number)));
-        json!({ "model": self.user_model, "pk": pk, "fields": fields })
+        // A number stays one, a text with zeros before it a text; who was added here gets a new key there.
+        let number = |key: &str| key.parse::<i64>().ok().filter(|number| number.to_string() == key);
+        let pk = row.site_key.as_deref().map(|key| number(key).map_or_else(|| json!(key), |number| json!(number)));
+        json!({ "model": model, "pk": pk, "fields": fields })
     }
 }
 
@@ -181,16 +236,10 @@ const UNUSABLE: &str = "!exported-without-a-password";
 struct Counts {
     people: u64,
     clients: usize,
+    /// How many of the people came from a site.
+    from_the_site: u64,
     /// Whose hash is of a kind that Django does not know.
     lost: Vec<String>,
-}
-
-/// Our own Argon2id by the name that Django's hasher has; a foreign hash as it came; a wrapped one is nothing to Django.
-fn django_hash(stored: &str) -> Option<String> {
-    if let Some(phc) = stored.strip_prefix('$') {
-        return phc.starts_with("argon2").then(|| format!("argon2${phc}"));
-    }
-    (!stored.starts_with("wrapped_")).then(|| stored.to_owned())
 }
 
 /// The name at the site: for somebody who came from there with a name that no chat takes, that name.
@@ -252,9 +301,14 @@ impl Output {
     }
 
     fn element(&mut self, value: &Value) {
+        self.raw(&value.to_string());
+    }
+
+    /// An element that is JSON already.
+    fn raw(&mut self, json: &str) {
         let separator = if std::mem::take(&mut self.first) { "\n" } else { ",\n" };
         self.text(separator);
-        self.text(&value.to_string());
+        self.text(json);
     }
 
     fn finish(mut self) -> std::io::Result<()> {

@@ -112,7 +112,7 @@ pub(crate) struct Add {
 
 #[derive(Debug, Args)]
 pub(crate) struct List {
-    /// Only those whose username or e-mail contains this
+    /// Only those whose username, e-mail or name contains this
     #[arg(long, value_name = "TEXT")]
     search: Option<String>,
     /// Only those after this username

@@ -30,6 +30,8 @@ pub fn access_claims(store: &mut dyn Store, token: &str, issuer: &str, now: Unix
         sid: None,
         roles: None,
         groups: None,
+        token_type: None,
+        user_id: None,
     }))
 }
 

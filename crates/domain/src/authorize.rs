@@ -100,7 +100,8 @@ pub fn judge(client: &Client, request: &AuthorizeRequest) -> Result<Scope, Refus
         // A public client can never go without (RFC 9700 §2.1.1).
         return Err(if client.is_public() { refusal } else { refusal.fix(format!("propusk client set {} --require-pkce off", client.client_id)) });
     }
-    let scope = request.scope.clone().unwrap_or_else(|| client.settings.scopes.intersection(&Scope::from_iter(["openid".to_owned()])));
+    let default = || client.settings.scopes.intersection(&Scope::from_iter(["openid".to_owned()]));
+    let scope = request.scope.as_ref().map_or_else(default, |scope| client.translated(scope));
     allow_scope(client, &scope)?;
     Ok(scope)
 }

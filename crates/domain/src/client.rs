@@ -7,6 +7,7 @@ use crate::time::UnixTime;
 use propusk_crypto::{Algorithm, SecretHash};
 use propusk_protocol::Scope;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// A registered client (RFC 6749 §2).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,12 @@ impl Client {
     pub fn may_use(&self, grant: GrantType) -> bool {
         let added = self.settings.rocket_chat && grant == GrantType::RefreshToken && self.settings.scopes.contains("offline_access");
         added || self.settings.grant_types.contains(&grant)
+    }
+
+    /// A scope that was asked for, in the words of this server. Whether the client may have it is another question.
+    pub fn translated(&self, wanted: &Scope) -> Scope {
+        let aliases = &self.settings.scope_aliases;
+        wanted.iter().flat_map(|word| aliases.get(word).map_or_else(|| vec![word], |scope| scope.iter().collect())).collect()
     }
 }
 
@@ -113,6 +120,9 @@ pub struct ClientSettings {
     /// Whether it may read people in the form that GitLab has.
     #[serde(default)]
     pub gitlab_facade: bool,
+    /// What it may ask for under the names of another server, and what each is here; an empty scope means nothing at all.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub scope_aliases: BTreeMap<String, Scope>,
 }
 
 /// One of a client's secrets.
@@ -196,6 +206,11 @@ pub enum Preset {
 /// The scopes that every client of people may ask for.
 pub const USER_SCOPES: [&str; 8] = ["openid", "profile", "email", "address", "phone", "roles", "groups", "offline_access"];
 
+/// Whether a scope opens something of this server's own, so that it is only ever given to a client by name.
+pub fn is_reserved_scope(scope: &str) -> bool {
+    scope.starts_with("propusk:") || matches!(scope, "chat.open" | "read_user")
+}
+
 /// The role map of Rocket.Chat clients.
 pub const ROCKET_CHAT_MAP: &str = "rocket-chat";
 
@@ -269,6 +284,7 @@ impl Preset {
             backchannel_logout_uri: None,
             backchannel_logout_session_required: false,
             gitlab_facade: false,
+            scope_aliases: BTreeMap::new(),
         }
     }
 }

@@ -25,7 +25,7 @@ pub type Stored<T> = Result<T, Fault>;
 pub struct PeoplePage {
     /// After this username.
     pub after: Option<String>,
-    /// Whose username or e-mail contains this (ignoring case).
+    /// Whose username, e-mail or name contains this (ignoring case).
     pub search: Option<String>,
     /// With this role.
     pub role: Option<String>,
@@ -41,7 +41,8 @@ pub trait Users {
     fn find_user(&mut self, sub: &str) -> Stored<Option<User>>;
     /// By the key of any sign-in name, the username among them.
     fn find_user_by_name(&mut self, key: &str) -> Stored<Option<User>>;
-    /// In the order of usernames, after `after`, those whose username or e-mail contains `search` (ignoring case).
+    /// In the order of usernames, after `after`, those whose username, e-mail or name contains `search` (ignoring
+    /// case).
     fn list_users(&mut self, after: Option<&str>, search: Option<&str>, limit: i64) -> Stored<Vec<User>>;
     /// A page of people in the order of usernames.
     fn page_users(&mut self, wanted: &PeoplePage) -> Stored<Vec<User>>;

@@ -289,6 +289,12 @@ pub struct AccessTokenClaims {
     /// The groups, mapped for the client.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub groups: Option<Vec<String>>,
+    /// What djangorestframework-simplejwt calls the kind of a token: `access`, on the paths that stand in for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_type: Option<String>,
+    /// What it calls the person, there: the primary key at the site.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_id: Option<String>,
 }
 
 /// The payload of an ID token (OpenID Connect Core §2). Times are Unix seconds.

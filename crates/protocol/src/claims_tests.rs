@@ -170,6 +170,8 @@ fn tokens_leave_out_what_is_absent_and_read_back() {
         sid: None,
         roles: None,
         groups: None,
+        token_type: None,
+        user_id: None,
     };
     let json = serde_json::to_value(&access).unwrap();
     assert_eq!(json.as_object().unwrap().len(), 7);

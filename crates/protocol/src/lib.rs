@@ -3,6 +3,7 @@
 //! | specification | module |
 //! |---|---|
 //! | Form encoding and limits (RFC 6749 appendix B, §3.1) | [`form`], [`limits`] |
+//! | Multipart forms (RFC 7578) | [`multipart`] |
 //! | Error codes (RFC 6749 §4.1.2.1, §5.2; RFC 6750 §3.1; OpenID Connect Core §3.1.2.6) | [`error`] |
 //! | Scopes (RFC 6749 §3.3) | [`scope`] |
 //! | Redirect URIs (RFC 6749 §3.1.2, RFC 8252 §7, RFC 9700 §4.1) | [`redirect_uri`] |
@@ -31,6 +32,7 @@ pub mod if_match;
 pub mod introspect;
 pub mod limits;
 pub mod logout_token;
+pub mod multipart;
 pub mod pkce;
 pub mod redirect_uri;
 pub mod revoke;

@@ -60,10 +60,14 @@ pub(crate) fn canonical(state: &AppState, mut request: ServiceRequest) -> Servic
     request
 }
 
-/// An issuer that ends in the toolkit's prefix, as the toolkit's own does, has the paths right below it.
+/// An issuer that ends in the toolkit's prefix, as the toolkit's own does, has the paths right below it. Under another issuer they
+/// stand below it and at the root of the host, where the old site had them.
 fn canonical_path(path: &str, base: &str) -> Option<String> {
-    let inside = path.strip_prefix(base)?;
-    let below = if base.ends_with(TOOLKIT_PREFIX) { inside } else { inside.strip_prefix(TOOLKIT_PREFIX)? };
+    let below = match path.strip_prefix(base) {
+        Some(inside) if base.ends_with(TOOLKIT_PREFIX) => inside,
+        Some(inside) => inside.strip_prefix(TOOLKIT_PREFIX)?,
+        None => path.strip_prefix(TOOLKIT_PREFIX)?,
+    };
     TOOLKIT.iter().find(|(theirs, _)| *theirs == below).map(|(_, ours)| format!("{base}{ours}"))
 }
 
@@ -78,6 +82,7 @@ mod tests {
         assert_eq!(found("/o/token", "/o").as_deref(), Some("/o/oauth/token"));
         assert_eq!(found("/site/o/revoke_token", "/site/o").as_deref(), Some("/site/o/oauth/revoke"));
         assert_eq!(found("/auth/o/userinfo", "/auth").as_deref(), Some("/auth/oauth/userinfo"));
+        assert_eq!(found("/o/userinfo", "/auth").as_deref(), Some("/auth/oauth/userinfo"));
         assert_eq!(found("/o/.well-known/jwks.json", "/o").as_deref(), Some("/o/oauth/jwks"));
         for (path, base) in [("/token", ""), ("/o/tokens", ""), ("/o", ""), ("/oauth/token", ""), ("/o/o/token", "/o"), ("/x/token", "/o")] {
             assert_eq!(found(path, base), None, "{path} {base}");

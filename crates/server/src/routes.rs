@@ -21,6 +21,8 @@ pub(crate) fn configure(config: &mut ServiceConfig, base: &str, compat: &CompatS
         config.service(document(&inserted, "discovery").route(get().to(discovery::metadata)).route(head().to(discovery::metadata)));
         config.service(readable("/healthz", "health").route(get().to(health::healthz)).route(head().to(health::healthz)));
         config.service(readable("/readyz", "health").route(get().to(health::readyz)).route(head().to(health::readyz)));
+        // They are paths of the old site at its root, wherever the issuer is.
+        compat::configure(config, compat);
     }
     config.service(
         scope(base)

@@ -176,11 +176,19 @@ fn containing(text: &str) -> String {
     pattern
 }
 
+/// Username, address and names in lower case, a line each.
+fn searched(user: &User) -> String {
+    let claims = &user.claims;
+    let whole = claims.name.as_deref().unwrap_or_default();
+    let parts = [&claims.given_name, &claims.family_name].into_iter().flatten().map(String::as_str).filter(|part| !whole.contains(part));
+    let lines: Vec<&str> = [user.username.as_str(), claims.email.as_deref().unwrap_or_default(), whole].into_iter().chain(parts).collect();
+    lines.join("\n").to_lowercase()
+}
+
 impl TryFrom<&User> for UserRow {
     type Error = propusk_domain::Fault;
 
     fn try_from(user: &User) -> Result<Self, Self::Error> {
-        let email = user.claims.email.as_deref().unwrap_or_default();
         Ok(Self {
             sub: user.sub.clone(),
             username: user.username.clone(),
@@ -190,7 +198,7 @@ impl TryFrom<&User> for UserRow {
             password_hash: user.password_hash.clone(),
             credential_version: user.credential_version,
             claims: serde_json::to_string(&user.claims).map_err(propusk_domain::Fault::broken)?,
-            search: format!("{}\n{email}", user.username).to_lowercase(),
+            search: searched(user),
             created_at: user.created_at.0,
             updated_at: user.updated_at.0,
         })

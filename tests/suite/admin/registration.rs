@@ -108,6 +108,7 @@ fn every_setting_of_a_client_can_be_changed() {
         backchannel_logout_uri: Some("https://example.org/logout".into()),
         backchannel_logout_session_required: Some(true),
         gitlab_facade: Some(true),
+        scope_aliases: [("read".to_owned(), "posts:read".parse().ok())].into(),
         disabled: None,
     };
     let changed = house.set_client("site", patch.clone()).unwrap();
@@ -128,6 +129,7 @@ fn every_setting_of_a_client_can_be_changed() {
         "redirect_uris",
         "require_pkce",
         "role_map",
+        "scope_aliases",
         "scopes",
     ];
     assert_eq!(changed, all);

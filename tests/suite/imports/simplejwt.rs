@@ -1,5 +1,7 @@
 //! `/api/token/` answers as djangorestframework-simplejwt does: `tests/django/make_simplejwt.py` asked the original.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use propusk_domain::admin::users;
 use propusk_domain::client::Preset;
 use propusk_tests::http::{Request, Response};
@@ -9,6 +11,7 @@ use std::collections::BTreeMap;
 
 propusk_tests::on_each_backend![
     every_answer_is_that_of_the_original,
+    the_claims_of_the_original_name_the_person_by_the_key_of_the_site,
     guessing_is_slowed_down_as_at_the_sign_in_page,
     only_the_first_party_client_that_the_setting_names_is_served,
 ];
@@ -30,6 +33,12 @@ fn pair(server: &TestServer, username: &str) -> Value {
     answer.json()
 }
 
+/// What a program reads in an access token.
+fn payload(token: &Value) -> Value {
+    let payload = token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
 fn every_answer_is_that_of_the_original(backend: Backend) {
     let server = start(backend, true);
     let (gleb, vera) = (server.add_user("gleb", "user"), server.add_user("vera", "user"));
@@ -48,7 +57,7 @@ fn every_answer_is_that_of_the_original(backend: Backend) {
     tokens.insert("refresh", text(&anna["refresh"]));
 
     let cases: Vec<Value> = serde_json::from_str(include_str!("../../django/simplejwt.json")).unwrap();
-    assert_eq!(cases.len(), 29);
+    assert_eq!(cases.len(), 39);
     for case in &cases {
         let name = case["name"].as_str().unwrap();
         let mut request = Request::new(case["method"].as_str().unwrap(), &server.url(case["path"].as_str().unwrap()));
@@ -59,6 +68,11 @@ fn every_answer_is_that_of_the_original(backend: Backend) {
         let answer = request.send().unwrap();
         assert_eq!(json!(answer.status), case["status"], "{name}: {}", answer.text());
         let mut told = answer.json();
+        // The key at the site; people who were added here never had one.
+        if let Some(expected) = case["claims"].as_object() {
+            let claims = payload(&told["access"]);
+            assert_eq!((&claims["token_type"], &claims["user_id"]), (&expected["token_type"], &claims["sub"]), "{name}");
+        }
         for token in ["access", "refresh"] {
             if told.get(token).is_some_and(Value::is_string) {
                 told[token] = json!("{token}");
@@ -75,6 +89,23 @@ fn every_answer_is_that_of_the_original(backend: Backend) {
     // The access token is one of ours, and stands for the person.
     assert_eq!(server.userinfo(&tokens["access"]).json()["preferred_username"], "anna");
     assert_eq!(server.audit("signed_in")[0].detail.as_deref(), Some("by password, without a browser"));
+}
+
+/// Programs keep what belongs to a person under the key that the site had, whatever the subject is here.
+fn the_claims_of_the_original_name_the_person_by_the_key_of_the_site(backend: Backend) {
+    let server = start(backend, true);
+    super::import(&server, &super::fixture("dot-3.4.json"), &[&super::ROLES[..], &["--sub", "username"]].concat());
+    let anna = pair(&server, "anna");
+    let refreshed = post(&server, "/api/token/refresh/", &json!({ "refresh": anna["refresh"] })).json();
+    for token in [&anna["access"], &refreshed["access"]] {
+        let claims = payload(token);
+        assert_eq!((&claims["sub"], &claims["user_id"], &claims["token_type"]), (&json!("anna"), &json!("101"), &json!("access")));
+    }
+    // Nobody else's tokens have them.
+    let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
+    let nina = server.add_user("nina", "user");
+    let claims = payload(&server.tokens(&site, &nina, "openid")["access_token"]);
+    assert_eq!((&claims["user_id"], &claims["token_type"]), (&Value::Null, &Value::Null));
 }
 
 fn guessing_is_slowed_down_as_at_the_sign_in_page(backend: Backend) {

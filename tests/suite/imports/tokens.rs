@@ -3,6 +3,7 @@
 use super::{ROLES, fixture, import};
 use propusk_domain::admin::users;
 use propusk_domain::client::{Client, Preset};
+use propusk_tests::browser::Browser;
 use propusk_tests::http::{Request, Response};
 use propusk_tests::server::{Backend, Registered, TestServer};
 use serde_json::json;
@@ -14,6 +15,9 @@ propusk_tests::on_each_backend![
     an_adopted_token_ends_with_its_person_its_client_and_its_time,
     what_is_stored_of_a_token_or_a_secret_opens_nothing,
     scopes_follow_the_map,
+    clients_go_on_asking_for_the_scopes_that_the_site_had,
+    the_map_holds_for_what_clients_ask_for,
+    a_scope_of_this_server_is_not_given_to_everybody_because_one_application_had_it,
     guessing_at_a_foreign_secret_keeps_nobody_from_signing_in,
 ];
 
@@ -184,6 +188,84 @@ fn scopes_follow_the_map(backend: Backend) {
     assert_eq!(introspect(&server, &api, "anna-wiki-access-token").json()["scope"], "openid profile");
     assert_eq!(introspect(&server, &api, "anna-mobile-access-token").json()["scope"], "openid groups");
     assert!(!client(&server, "wiki").settings.scopes.contains("read"));
+}
+
+/// The scope of a token by a code, asked for by `scope`; the error code where it is refused.
+fn asked(server: &TestServer, id: &str, secret: &str, scope: &str) -> String {
+    let client = registered(server, id, secret);
+    let mut browser = Browser::new().stop_at(client.redirect_uri());
+    let mut landing = browser.visit(&server.authorize_url(&client, &[("scope", scope)])).unwrap();
+    if landing.stopped.is_none() {
+        landing = browser.sign_in("anna", "correct horse anna").unwrap();
+    }
+    if landing.stopped.is_none() {
+        landing = browser.press("consent-allow").unwrap();
+    }
+    match landing.param("code") {
+        Some(code) => {
+            let answer = server.redeem(&client, &code, &[]);
+            assert_eq!(answer.status, 200, "{}", answer.text());
+            answer.json()["scope"].as_str().unwrap_or_default().to_owned()
+        }
+        None => landing.param("error").unwrap_or_else(|| panic!("{}", landing.trace())),
+    }
+}
+
+fn own(server: &TestServer, id: &str, secret: &str, scope: &str) -> String {
+    let answer = server.token(&registered(server, id, secret), &[("grant_type", "client_credentials"), ("scope", scope)]).json();
+    answer["scope"].as_str().or_else(|| answer["error"].as_str()).unwrap_or_default().to_owned()
+}
+
+/// Any application of the toolkit may ask for any scope of the site, whether it has a token at the moment or not.
+fn clients_go_on_asking_for_the_scopes_that_the_site_had(backend: Backend) {
+    let server = moved(backend, &[]);
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid read groups:read"), "openid read groups:read");
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid write"), "invalid_scope", "a scope that the site is not seen to have");
+    assert_eq!(own(&server, "robot", "robot-secret-robot-secret", "read groups:read"), "read groups:read");
+    assert!(client(&server, "oldapp").settings.scopes.contains("read"), "it has no token in the dump");
+    assert!(!client(&server, "robot").settings.scopes.contains("openid"), "nobody signs in to it");
+    assert!(!client(&server, "chat").settings.scopes.contains("offline_access"));
+}
+
+fn the_map_holds_for_what_clients_ask_for(backend: Backend) {
+    let map = ["--scope-map", "read=profile email", "--scope-map", "groups:read=", "--scope-map", "write=reports"];
+    let server = moved(backend, &map);
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid read groups:read"), "openid profile email");
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid write"), "openid reports", "no token in the dump has it, the map does");
+    assert_eq!(own(&server, "robot", "robot-secret-robot-secret", "write"), "reports");
+    assert_eq!(own(&server, "robot", "robot-secret-robot-secret", "read"), "profile email");
+    let wiki = registered(&server, "wiki", "wiki-secret-wiki-secret");
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "anna-wiki-refresh-token"), ("scope", "openid read")];
+    let answer = server.token(&wiki, &form);
+    assert_eq!((answer.status, answer.json()["scope"].clone()), (200, json!("openid profile email")), "{}", answer.text());
+
+    // The names are an operator's to change.
+    let set = |arguments: &[&str]| super::propusk(&server, &[&["client", "set", "wiki"], arguments].concat());
+    assert_eq!(set(&["--scope-alias", "write=email", "--remove-scope-alias", "groups:read"]).code, 0);
+    server.settle();
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid write"), "openid email");
+    assert_eq!(asked(&server, "wiki", "wiki-secret-wiki-secret", "openid groups:read"), "invalid_scope");
+    let shown = super::propusk(&server, &["client", "show", "wiki"]);
+    assert!(shown.stdout.contains("scope_aliases"), "{}", shown.stdout);
+    for bad in ["a b=c", "=c", "a=\"", "ä=c"] {
+        assert_eq!(set(&["--scope-alias", bad]).code, 2, "{bad}");
+        assert_eq!(import(&server, &fixture("dot-3.4.json"), &["--scope-map", bad]).code, 2, "{bad}");
+    }
+}
+
+/// Some of its scopes open doors here: a token that one application has at the site must not open them to all.
+fn a_scope_of_this_server_is_not_given_to_everybody_because_one_application_had_it(backend: Backend) {
+    let server = TestServer::start(backend);
+    let text = std::fs::read_to_string(fixture("dot-3.4.json")).unwrap().replace("groups:read", "propusk:users chat.open reports");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), text).unwrap();
+    let answer = import(&server, file.path(), &[&ROLES[..], &["--scope-map", "read=propusk:users"]].concat());
+    assert_eq!((answer.code, answer.json()["scopes"].clone()), (0, json!(["reports"])), "{}", answer.stdout);
+    for id in ["oldapp", "chat"] {
+        let scopes = client(&server, id).settings.scopes;
+        assert!(scopes.contains("reports") && !scopes.contains("chat.open"), "{id}: {scopes}");
+    }
+    assert!(!client(&server, "oldapp").settings.scopes.contains("propusk:users"));
 }
 
 /// Each guess costs what a password does; only one is computed at a time, a few wait, and people sign in meanwhile.

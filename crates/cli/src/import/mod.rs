@@ -1,10 +1,10 @@
 //! `propusk import django`: people, clients and live tokens of a Django site.
 
-mod elements;
+pub(crate) mod elements;
 mod oauth;
 mod people;
 mod report;
-mod source;
+pub(crate) mod source;
 
 use crate::failure::Failure;
 use crate::house;
@@ -14,10 +14,11 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
 use propusk_domain::import::tokens::ScopeMap;
-use propusk_domain::import::{Choices, NameBook, SubChoice};
+use propusk_domain::import::{Choices, NameBook, SeenKeys, SubChoice};
+use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
 use report::Summary;
-use source::{Kind, Source, Survey};
+use source::{Kind, Source, user_model};
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -26,13 +27,16 @@ Reads what `manage.py dumpdata` wrote, or the site's database (read-only). Peopl
 primary key that they had at the site stays their subject. A run can be repeated: what changed at the site since is changed here,
 unless it was changed here, too.
 
+The rules of --role-map are asked in their order: the first that applies decides. A role that none of them names stays, if it exists
+here; whoever gets none is user.
+
 Exit codes: 0 done, 3 findings in a dry run, 1 failed, 4 could not read the file or database.
 
 Examples:
   python manage.py dumpdata --output site.json
   propusk import django site.json --dry-run
   propusk import django site.json --dry-run --json | jq .names > names.json     (edit it, then --names names.json)
-  propusk import django site.json --role-map admin=owner --role-map group:Editors=moderator --names names.json
+  propusk import django site.json --role-map is_superuser=owner --role-map group:Editors=moderator --names names.json
   propusk import django --database sqlite:/srv/site/db.sqlite3
   propusk import django --database-file site-database-url.txt";
 
@@ -61,10 +65,10 @@ pub(crate) struct Django {
     /// What becomes a person's subject: pk, username, new, or a column
     #[arg(long, default_value = "pk", value_name = "pk|username|new|COLUMN")]
     sub: String,
-    /// The column of the user model with the role
-    #[arg(long, default_value = "role", value_name = "COLUMN")]
-    role_field: String,
-    /// A role of the site, group:NAME, is_staff or is_superuser, and the role here; may be repeated
+    /// The column of the user model with the role; role, where there is one
+    #[arg(long, value_name = "COLUMN")]
+    role_field: Option<String>,
+    /// A role of the site, group:NAME, is_staff or is_superuser, and the role here; may be repeated, and the first that applies decides
     #[arg(long = "role-map", value_name = "SITE=OURS", value_parser = pair)]
     role_map: Vec<(String, String)>,
     /// A JSON object: name at the site → username here
@@ -73,9 +77,10 @@ pub(crate) struct Django {
     /// The site has verified its e-mail addresses; those that django-allauth has verified count without it
     #[arg(long)]
     emails_verified: bool,
-    /// A scope of the site and what it becomes here (nothing, when empty); others stay as they are; may be repeated
-    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = pair)]
-    scope_map: Vec<(String, String)>,
+    /// A scope of the site and what it becomes here (nothing, when empty), in tokens and in what clients ask for; others stay as they
+    /// are; may be repeated
+    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = crate::client_set::alias)]
+    scope_map: Vec<(String, Scope)>,
     /// The user model, where several look like one: app.model, or the table
     #[arg(long, value_name = "MODEL")]
     user_model: Option<String>,
@@ -90,6 +95,9 @@ pub(crate) struct Run {
     pub(crate) groups: HashMap<String, String>,
     /// (Key of a person, address) that the site has verified, as [`NameBook::digest`].
     pub(crate) verified: HashSet<u64>,
+    /// The keys of people and of applications that were read.
+    pub(crate) seen: SeenKeys,
+    pub(crate) seen_applications: SeenKeys,
     pub(crate) summary: Summary,
     pub(crate) bar: ProgressBar,
     pub(crate) dry: bool,
@@ -112,6 +120,7 @@ impl Django {
         let mut source = self.source()?;
         let survey = source.survey()?;
         let user_model = user_model(&survey, self.user_model.as_deref())?;
+        self.columns_must_exist(&mut source, &user_model, &choices.sub)?;
         let total: u64 = survey.iter().filter(|((kind, model), _)| *kind != Kind::User || *model == user_model).map(|(_, count)| count).sum();
         let scope_map: ScopeMap = self.scope_map.iter().cloned().collect();
         let summary = Summary { dry_run: self.dry_run, user_model: user_model.clone(), ..Summary::default() };
@@ -123,6 +132,8 @@ impl Django {
             book,
             groups: HashMap::new(),
             verified: HashSet::new(),
+            seen: SeenKeys::default(),
+            seen_applications: SeenKeys::default(),
             summary,
             bar: bar(total, json),
             dry: self.dry_run,
@@ -132,6 +143,7 @@ impl Django {
         run.take_people(&mut source, &user_model)?;
         run.take_oauth(&mut source)?;
         run.bar.finish_and_clear();
+        run.tell_of_rules();
         Ok(run.summary.report())
     }
 
@@ -156,34 +168,34 @@ impl Django {
         }
         Ok(Choices {
             sub: SubChoice::parse(&self.sub),
-            role_field: self.role_field.clone(),
-            role_map: self.role_map.iter().cloned().collect(),
+            role_field: self.role_field.clone().unwrap_or_else(|| "role".to_owned()),
+            role_map: self.role_map.clone(),
             emails_verified: self.emails_verified,
             roles,
         })
+    }
+
+    /// A column that was mistyped would leave everybody out, or give everybody the same role.
+    fn columns_must_exist(&self, source: &mut Source, user_model: &str, sub: &SubChoice) -> Result<(), Failure> {
+        let by_sub = if let SubChoice::Field(column) = sub { Some(("--sub", column)) } else { None };
+        let named: Vec<(&str, &String)> = by_sub.into_iter().chain(self.role_field.as_ref().map(|column| ("--role-field", column))).collect();
+        if named.is_empty() {
+            return Ok(());
+        }
+        let columns = source.columns(user_model)?;
+        match named.into_iter().find(|(_, column)| !columns.contains(*column) && !columns.contains(&format!("{column}_id"))) {
+            Some((option, column)) => {
+                let there = columns.into_iter().collect::<Vec<_>>().join(", ");
+                Err(Failure::Failed(format!("{option}: {user_model} has no column {column}; there are {there}")))
+            }
+            None => Ok(()),
+        }
     }
 
     fn chosen_names(&self) -> Result<HashMap<String, String>, Failure> {
         let Some(file) = &self.names else { return Ok(HashMap::new()) };
         let text = crate::input::text_of(file)?;
         serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{}: a JSON object of texts was expected: {error}", file.display())))
-    }
-}
-
-/// The one model that looks like a user, or the one that was named.
-fn user_model(survey: &Survey, named: Option<&str>) -> Result<String, Failure> {
-    let models: Vec<&str> = survey.keys().filter(|(kind, _)| *kind == Kind::User).map(|(_, model)| model.as_str()).collect();
-    match (named, models.as_slice()) {
-        (Some(named), _) => {
-            let named = named.to_lowercase();
-            let found = models.iter().find(|model| **model == named || **model == named.replace('.', "_"));
-            found
-                .map(|model| (*model).to_owned())
-                .ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
-        }
-        (None, [model]) => Ok((*model).to_owned()),
-        (None, []) => Err(Failure::Failed("no model has the columns of a user: password, is_active, and username or email".to_owned())),
-        (None, _) => Err(Failure::Failed(format!("several models look like users, name one by --user-model: {}", models.join(", ")))),
     }
 }
 

@@ -5,16 +5,13 @@ use super::source::{Kind, Source};
 use crate::failure::Failure;
 use propusk_crypto::SecretHash;
 use propusk_domain::Cx;
-use propusk_domain::import::oauth::{SiteApplication, SiteSecret, register};
-use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt, mapped_scope};
+use propusk_domain::import::oauth::{OldScopes, SiteApplication, SiteSecret, register};
+use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt};
 use propusk_domain::import::{Finding, Outcome};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// Rows of one write transaction.
 const BATCH: usize = 200;
-
-/// Scopes that one application may have gathered from its tokens.
-const MAX_SCOPES: usize = 100;
 
 impl Run {
     /// Registers the applications, then adopts the tokens.
@@ -31,36 +28,40 @@ impl Run {
         Ok(())
     }
 
-    /// The scopes of the tokens of each application, by its key.
-    fn scopes_of_tokens(&mut self, source: &mut Source) -> Result<HashMap<String, BTreeSet<String>>, Failure> {
-        let mut scopes: HashMap<String, BTreeSet<String>> = HashMap::new();
+    /// The scopes of all tokens, dead ones, too: they say what was asked for.
+    fn scopes_of_tokens(&mut self, source: &mut Source) -> Result<OldScopes, Failure> {
+        let mut scopes = OldScopes::new(self.scope_map.clone());
         source.each(
             |kind, _| kind == Kind::AccessToken,
             |_, item| {
                 let Ok(record) = item else { return Ok(()) };
                 let Some(application) = record.reference("application") else { return Ok(()) };
-                let words = scopes.entry(application).or_default();
-                let scope = mapped_scope(record.text("scope").unwrap_or_default(), &self.scope_map);
-                words.extend(scope.iter().take(MAX_SCOPES.saturating_sub(words.len())).map(str::to_owned).collect::<Vec<_>>());
+                scopes.learn(application, record.text("scope").unwrap_or_default());
                 Ok(())
             },
         )?;
+        self.summary.scopes = scopes.all.iter().cloned().collect();
         Ok(scopes)
     }
 
     /// The key of each application → its client.
-    fn take_applications(&mut self, source: &mut Source, scopes: &HashMap<String, BTreeSet<String>>) -> Result<HashMap<String, String>, Failure> {
+    fn take_applications(&mut self, source: &mut Source, scopes: &OldScopes) -> Result<HashMap<String, String>, Failure> {
         let mut clients = HashMap::new();
-        let none = BTreeSet::new();
         source.each(
             |kind, _| kind == Kind::Application,
             |_, item| {
                 let Ok(record) = item else { return Ok(()) };
                 self.bar.inc(1);
                 self.summary.clients.read += 1;
+                if !self.seen_applications.insert(&record.key) {
+                    self.summary.clients.left_out += 1;
+                    let detail = "an application with the same primary key came before it, and was taken";
+                    self.summary.find(Finding::left_out("duplicate_key", &record.model, &record.key, detail));
+                    return Ok(());
+                }
                 let mut findings = Vec::new();
                 let issuer = self.instance.policy.issuer.clone();
-                let read = SiteApplication::read(&record, scopes.get(&record.key).unwrap_or(&none), &issuer, &mut findings);
+                let read = SiteApplication::read(&record, scopes, &issuer, &mut findings);
                 for finding in findings {
                     self.summary.find(finding);
                 }
@@ -112,9 +113,13 @@ impl Run {
                 self.summary.refresh_tokens.read += 1;
                 match SiteRefresh::read(&record, now) {
                     Ok(Some((access, refresh))) => {
-                        refreshes.insert(access, refresh);
+                        if let Some(other) = refreshes.insert(access, refresh) {
+                            self.summary.refresh_tokens.left_out += 1;
+                            let detail = "a later one names the same access token";
+                            self.summary.find(Finding::left_out("duplicate_token", "refresh token", &other.key, detail));
+                        }
                     }
-                    Ok(None) => {}
+                    Ok(None) => self.summary.refresh_tokens.ended += 1,
                     Err(finding) => {
                         self.summary.refresh_tokens.left_out += 1;
                         self.summary.find(finding);
@@ -143,8 +148,11 @@ impl Run {
                 let refresh = refreshes.remove(&record.key);
                 let had_refresh = refresh.is_some();
                 match SiteToken::read(&record, refresh, |key| clients.get(key).cloned(), &self.scope_map, now) {
-                    Ok(Some(token)) => batch.push(token),
-                    Ok(None) => {}
+                    Ok(Some(token)) => {
+                        self.summary.access_tokens.ended += u64::from(!token.has_access());
+                        batch.push(token);
+                    }
+                    Ok(None) => self.summary.access_tokens.ended += 1,
                     Err(finding) => {
                         self.summary.access_tokens.left_out += 1;
                         self.summary.refresh_tokens.left_out += u64::from(had_refresh);

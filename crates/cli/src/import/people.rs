@@ -5,7 +5,7 @@ use super::source::{Item, Kind, Source};
 use crate::failure::Failure;
 use propusk_crypto::{ForeignHash, Judged};
 use propusk_domain::Cx;
-use propusk_domain::import::people::{Naming, settle_name, take};
+use propusk_domain::import::people::{Naming, settle_address, settle_name, take};
 use propusk_domain::import::{Finding, NameBook, Outcome, Prepared, SiteUser, SubChoice};
 use propusk_domain::user::name_key;
 
@@ -29,6 +29,9 @@ impl Run {
                     }
                 } else if let Some(name) = record.trimmed("username").or_else(|| record.trimmed("email")) {
                     self.book.reserve(name, &record.key);
+                    if let Some(email) = record.trimmed("email") {
+                        self.book.reserve_address(email, &record.key);
+                    }
                 }
                 Ok(())
             },
@@ -62,9 +65,34 @@ impl Run {
         Ok(())
     }
 
+    /// What holds of many people at once is told once.
+    pub(crate) fn tell_of_rules(&mut self) {
+        let rule = |at: usize| self.choices.role_map.get(at).map(|(from, to)| format!("{from}={to}")).unwrap_or_default();
+        let mut findings = Vec::new();
+        for ((first, later), count) in &self.summary.shadowed {
+            let (first, later) = (rule(*first), rule(*later));
+            let detail = format!("{first} decides where {later} applies, too ({count} of the people): the rule that stands first does");
+            findings.push(Finding::note("role_rule_hidden", &self.summary.user_model, "", detail));
+        }
+        if self.summary.kept_subjects > 0 {
+            let detail = format!(
+                "{} of the people were taken over with another subject, which they keep: for another --sub import into a fresh database",
+                self.summary.kept_subjects
+            );
+            findings.push(Finding::note("subject_kept", &self.summary.user_model, "", detail));
+        }
+        for finding in findings {
+            self.summary.find(finding);
+        }
+    }
+
     fn read_person(&mut self, item: Item, user_model: &str) -> Option<SiteUser> {
         let mut findings = Vec::new();
         let read = match item {
+            Ok(record) if !self.seen.insert(&record.key) => {
+                let detail = "a record with the same primary key came before it, and was taken";
+                Err(Finding::left_out("duplicate_key", user_model, &record.key, detail))
+            }
             Ok(record) => SiteUser::read(&record, &self.choices, &self.groups, &mut findings),
             Err((place, reason)) => Err(Finding::left_out("broken", user_model, &place, reason)),
         };
@@ -72,7 +100,12 @@ impl Run {
             self.summary.find(finding);
         }
         match read {
-            Ok(user) => Some(user),
+            Ok(user) => {
+                if let Some(rules) = user.shadowed {
+                    *self.summary.shadowed.entry(rules).or_default() += 1;
+                }
+                Some(user)
+            }
             Err(finding) => {
                 self.summary.users.left_out += 1;
                 self.summary.find(finding);
@@ -105,6 +138,16 @@ impl Run {
                 let by_address = site.email.as_ref().is_some_and(|email| verified.contains(&NameBook::digest(&site.key, email)));
                 let email_verified = choices.emails_verified || by_address;
                 let source_digest = site.digest(email_verified)?;
+                let known = cx.store.find_imported_user(&site.key)?;
+                if let (Some(row), Some(sub)) = (&known, &site.sub) {
+                    summary.kept_subjects += u64::from(row.sub != *sub);
+                }
+                if known.as_ref().is_some_and(|row| row.source_digest == source_digest) {
+                    summary.users.unchanged += 1;
+                    continue;
+                }
+                let own = known.as_ref().map(|row| row.sub.as_str());
+                let (email_verified, address) = settle_address(cx.store, book, site, own, email_verified)?;
                 let person = |username: String, alias| Prepared {
                     site: site.clone(),
                     username,
@@ -113,8 +156,10 @@ impl Run {
                     email_verified,
                     source_digest: source_digest.clone(),
                 };
-                match cx.store.find_imported_user(&site.key)? {
-                    Some(row) if row.source_digest == source_digest => summary.users.unchanged += 1,
+                if let Some(finding) = address {
+                    summary.find(finding);
+                }
+                match known {
                     Some(row) => {
                         let username = cx.store.find_user(&row.sub)?.map(|user| user.username).unwrap_or_default();
                         let other = cx.store.find_user_by_name(&name_key(&site.name))?.is_some_and(|owner| owner.sub != row.sub);

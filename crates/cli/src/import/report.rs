@@ -1,6 +1,7 @@
 //! What an import did, or would do.
 
 use crate::output::{FINDINGS, Report, table};
+use propusk_domain::error::printable;
 use propusk_domain::import::{Finding, Outcome};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -18,6 +19,8 @@ pub(crate) struct Counts {
     pub(crate) added: u64,
     pub(crate) changed: u64,
     pub(crate) unchanged: u64,
+    /// Expired, or revoked at the site: tokens that are worth nothing.
+    pub(crate) ended: u64,
     pub(crate) left_out: u64,
 }
 
@@ -43,12 +46,20 @@ pub(crate) struct Summary {
     /// Role here → people.
     pub(crate) roles: BTreeMap<String, u64>,
     pub(crate) clients: Counts,
+    /// The scopes of the site, mapped, that every client from there may ask for.
+    pub(crate) scopes: Vec<String>,
     pub(crate) access_tokens: Counts,
     pub(crate) refresh_tokens: Counts,
     /// Name at the site → username here, where they differ; the form of a mapping file.
     pub(crate) names: BTreeMap<String, String>,
     /// With new subjects: the usernames of accounts in the chat that will collide.
     pub(crate) chat_accounts_that_collide: Vec<String>,
+    /// How many people have the rule of --role-map by the one place, and not by the other.
+    #[serde(skip)]
+    pub(crate) shadowed: BTreeMap<(usize, usize), u64>,
+    /// How many people were taken over earlier with another subject than the one chosen now.
+    #[serde(skip)]
+    pub(crate) kept_subjects: u64,
     pub(crate) findings: Vec<Finding>,
     pub(crate) findings_beyond_the_list: u64,
 }
@@ -88,13 +99,18 @@ impl Summary {
             [("users", &self.users), ("clients", &self.clients), ("access tokens", &self.access_tokens), ("refresh tokens", &self.refresh_tokens)];
         let number = |count: u64| count.to_string();
         let rows = kinds.map(|(name, counts)| {
-            [name.to_owned(), number(counts.read), number(counts.added), number(counts.changed), number(counts.unchanged), number(counts.left_out)]
+            let counts = [counts.read, counts.added, counts.changed, counts.unchanged, counts.ended, counts.left_out].map(number);
+            let [read, added, changed, unchanged, ended, left_out] = counts;
+            [name.to_owned(), read, added, changed, unchanged, ended, left_out]
         });
         let mut text = String::from(if self.dry_run { "Nothing was written (--dry-run). What would be done:\n" } else { "Imported.\n" });
-        text += &table(["", "READ", "ADDED", "CHANGED", "UNCHANGED", "LEFT OUT"], rows);
+        text += &table(["", "READ", "ADDED", "CHANGED", "UNCHANGED", "ENDED", "LEFT OUT"], rows);
         for (title, counts) in [("Passwords", &self.passwords), ("Roles", &self.roles)] {
             let counts: Vec<String> = counts.iter().map(|(name, count)| format!("{name} {count}")).collect();
             text += &format!("{title}: {}\n", if counts.is_empty() { "-".to_owned() } else { counts.join(", ") });
+        }
+        if !self.scopes.is_empty() {
+            text += &format!("Scopes that its clients may go on asking for: {}\n", printable(&self.scopes.join(" ")));
         }
         if !self.names.is_empty() {
             text += &format!("\nUsernames for the chat ({}); edit them by --names:\n", self.names.len());

@@ -6,7 +6,7 @@ use propusk_domain::error::printable;
 use propusk_domain::import::Record;
 use propusk_storage::{Membership, SiteDatabase, SiteRow, SiteTable};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
 use std::path::PathBuf;
@@ -114,6 +114,25 @@ impl Source {
         }
     }
 
+    /// The columns of a model: those of its table, or all that any of its records has.
+    pub(crate) fn columns(&mut self, model: &str) -> Result<BTreeSet<String>, Failure> {
+        if let Self::Database(_, tables) = self {
+            return Ok(tables.iter().filter(|table| table.name == model).flat_map(|table| table.columns.iter().cloned()).collect());
+        }
+        let mut columns = BTreeSet::new();
+        self.each(
+            |kind, name| kind == Kind::User && name == model,
+            |_, item| {
+                if let Ok(record) = item {
+                    columns
+                        .extend(record.fields.into_iter().map(|(column, _)| column).filter(|column| !columns.contains(column)).collect::<Vec<_>>());
+                }
+                Ok(())
+            },
+        )?;
+        Ok(columns)
+    }
+
     /// Counts the records of each model, and reads a file to its end, so that nothing is written of one that is cut off.
     pub(crate) fn survey(&mut self) -> Result<Survey, Failure> {
         let mut survey = Survey::new();
@@ -135,6 +154,23 @@ impl Source {
             },
         )?;
         Ok(survey)
+    }
+}
+
+/// The one model that looks like a user, or the one that was named.
+pub(crate) fn user_model(survey: &Survey, named: Option<&str>) -> Result<String, Failure> {
+    let models: Vec<&str> = survey.keys().filter(|(kind, _)| *kind == Kind::User).map(|(_, model)| model.as_str()).collect();
+    match (named, models.as_slice()) {
+        (Some(named), _) => {
+            let named = named.to_lowercase();
+            let found = models.iter().find(|model| **model == named || **model == named.replace('.', "_"));
+            found
+                .map(|model| (*model).to_owned())
+                .ok_or_else(|| Failure::Failed(format!("{named} is no user model; there are: {}", models.join(", "))))
+        }
+        (None, [model]) => Ok((*model).to_owned()),
+        (None, []) => Err(Failure::Failed("no model has the columns of a user: password, is_active, and username or email".to_owned())),
+        (None, _) => Err(Failure::Failed(format!("several models look like users, name one by --user-model: {}", models.join(", ")))),
     }
 }
 

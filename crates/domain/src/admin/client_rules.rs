@@ -7,8 +7,8 @@ use crate::context::Cx;
 use crate::error::{Refusal, Result};
 use crate::policy::DAY;
 use propusk_crypto::Secret;
-use propusk_protocol::RedirectUriProblem;
 use propusk_protocol::redirect_uri::check_registration;
+use propusk_protocol::{RedirectUriProblem, Scope};
 
 /// The longest that an access token may live, in seconds: retired keys stay published for so long.
 pub const MAX_ACCESS_TOKEN_LIFETIME: i64 = DAY;
@@ -23,6 +23,9 @@ const MIN_SECRET: usize = 22;
 /// Redirect URIs a client may register.
 const MAX_URIS: usize = 64;
 
+/// Names of another server's scopes that a client may have.
+const MAX_ALIASES: usize = 200;
+
 /// Refuses settings that contradict each other, a rule of OAuth or the rest of the database.
 pub(super) fn check(cx: &mut Cx<'_>, client: &Client) -> Result<()> {
     check_name(client)?;
@@ -30,6 +33,7 @@ pub(super) fn check(cx: &mut Cx<'_>, client: &Client) -> Result<()> {
     check_backchannel(client, allows_http(&cx.policy.issuer))?;
     check_public(client)?;
     check_lifetime(client)?;
+    check_aliases(client)?;
     roles::map_must_exist(cx.store, &client.settings.role_map)?;
     check_audience(cx, client)
 }
@@ -108,6 +112,17 @@ fn check_lifetime(client: &Client) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(invalid(client, "The lifetime is out of range").expected(format!("1 to {MAX_ACCESS_TOKEN_LIFETIME} seconds")).received(seconds.to_string()))
+}
+
+fn check_aliases(client: &Client) -> Result<(), Refusal> {
+    let aliases = &client.settings.scope_aliases;
+    if aliases.len() > MAX_ALIASES {
+        return Err(invalid(client, "There are too many names for scopes").expected(format!("at most {MAX_ALIASES}")));
+    }
+    match aliases.keys().find(|name| !Scope::parse(name).is_ok_and(|scope| scope.contains(name))) {
+        Some(name) => Err(invalid(client, "The name of a scope cannot look like this").expected("printable ASCII without spaces").received(name)),
+        None => Ok(()),
+    }
 }
 
 /// An audience that is a client id would let an access token pass for an ID token of that client (RFC 9068 §5).

@@ -15,6 +15,7 @@ use crate::store::{GrantsOf, Store};
 use crate::time::UnixTime;
 use propusk_crypto::{Algorithm, Random, Secret, SecretHash};
 use propusk_protocol::Scope;
+use std::collections::BTreeMap;
 
 /// What a client secret begins with, so that scanners recognise a leaked one.
 pub const SECRET_PREFIX: &str = "pps_";
@@ -109,6 +110,8 @@ pub struct ClientPatch {
     pub backchannel_logout_session_required: Option<bool>,
     /// Whether it may read people in the form that GitLab has.
     pub gitlab_facade: Option<bool>,
+    /// Names of another server's scopes and what each is here; `None` takes a name out.
+    pub scope_aliases: BTreeMap<String, Option<Scope>>,
 }
 
 /// What changes of a list: it is replaced first, then added to, then taken from.
@@ -302,6 +305,12 @@ pub(super) fn patched(client: &Client, patch: &ClientPatch) -> Client {
     }
     replace(&mut settings.backchannel_logout_session_required, patch.backchannel_logout_session_required);
     replace(&mut settings.gitlab_facade, patch.gitlab_facade);
+    for (name, scope) in &patch.scope_aliases {
+        match scope {
+            Some(scope) => settings.scope_aliases.insert(name.clone(), scope.clone()),
+            None => settings.scope_aliases.remove(name),
+        };
+    }
     replace(&mut after.name, patch.name.clone());
     replace(&mut after.disabled, patch.disabled);
     replace(&mut after.first_party, patch.first_party);

@@ -219,6 +219,7 @@ impl ClientEntry {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
             gitlab_facade: self.gitlab_facade,
+            scope_aliases: BTreeMap::new(),
         }
     }
 }

@@ -3,6 +3,7 @@
 //! Reading a record decides nothing about the database; taking it over is one function inside a write transaction, so that
 //! a run can be repeated: what is known and unchanged stays, what was changed here since is left alone and reported.
 
+pub mod home;
 pub mod names;
 pub mod oauth;
 pub mod people;
@@ -15,7 +16,7 @@ use serde::Serialize;
 
 pub use names::NameBook;
 pub use people::{Outcome, Prepared};
-pub use record::{Record, key_text};
+pub use record::{Record, SeenKeys, key_text};
 pub use site_user::{Choices, SiteUser, SubChoice};
 
 /// One thing about one record that an operator should know.

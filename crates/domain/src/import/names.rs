@@ -15,6 +15,8 @@ pub struct NameBook {
     made: HashSet<u64>,
     /// Name at the site → username here, from the mapping file.
     chosen: HashMap<String, String>,
+    /// The key of an address → whose it is.
+    addresses: HashMap<u64, u64>,
 }
 
 impl NameBook {
@@ -29,7 +31,7 @@ impl NameBook {
                 return Err(format!("{site} → {username}: the username is given twice"));
             }
         }
-        Ok(Self { owners: HashMap::new(), made, chosen })
+        Ok(Self { owners: HashMap::new(), made, chosen, addresses: HashMap::new() })
     }
 
     /// What a person's address is remembered by: 64 bits, whatever its case.
@@ -40,6 +42,16 @@ impl NameBook {
     /// Notes whose name it is before anybody is taken over, so that an exact name is never given to somebody else.
     pub fn reserve(&mut self, name: &str, site_key: &str) {
         self.owners.entry(short_digest(&name_key(name))).or_insert_with(|| short_digest(site_key));
+    }
+
+    /// Notes whose address it is.
+    pub fn reserve_address(&mut self, email: &str, site_key: &str) {
+        self.addresses.entry(short_digest(&name_key(email))).or_insert_with(|| short_digest(site_key));
+    }
+
+    /// Whether somebody earlier in the dump has the same address but for case.
+    pub fn is_duplicate_address(&self, email: &str, site_key: &str) -> bool {
+        self.addresses.get(&short_digest(&name_key(email))).is_some_and(|owner| *owner != short_digest(site_key))
     }
 
     /// Whether somebody earlier in the dump has the same name but for case or Unicode form.

@@ -1,15 +1,16 @@
 //! Applications of django-oauth-toolkit become clients.
 
+use super::tokens::{ScopeMap, mapped_scope};
 use super::{Finding, Outcome, Record};
 use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed};
-use crate::client::{GrantType, Preset, is_valid_client_id};
+use crate::client::{GrantType, Preset, USER_SCOPES, is_reserved_scope, is_valid_client_id};
 use crate::context::Cx;
 use crate::error::{Error, Result};
 use propusk_crypto::foreign::judge;
 use propusk_crypto::{Judged, Secret, SecretHash, WeakHash};
-use propusk_protocol::RedirectUriProblem;
 use propusk_protocol::redirect_uri::check_registration;
-use std::collections::BTreeSet;
+use propusk_protocol::{RedirectUriProblem, Scope};
+use std::collections::{BTreeSet, HashMap};
 
 /// A secret shorter than this can be guessed from its digest.
 const SHORT_SECRET: usize = 22;
@@ -23,6 +24,47 @@ pub enum SiteSecret {
     Hash(SecretHash),
     /// To be wrapped first.
     Weak(WeakHash),
+}
+
+/// What the applications of the site went on asking for.
+#[derive(Debug, Clone, Default)]
+pub struct OldScopes {
+    /// By the key of an application: the scopes of its tokens, mapped.
+    pub own: HashMap<String, BTreeSet<String>>,
+    /// What any application of the toolkit may ask for, mapped: every scope that the site is seen to have.
+    pub all: BTreeSet<String>,
+    /// The map.
+    pub map: ScopeMap,
+}
+
+impl OldScopes {
+    /// Scopes that are gathered at most, of one application and of all.
+    const MOST: usize = 100;
+
+    /// The scopes that the map names are known without any token, whatever they are here.
+    pub fn new(map: ScopeMap) -> Self {
+        let all = map.values().flat_map(Scope::iter).filter(|word| !is_reserved_scope(word)).map(str::to_owned).collect();
+        Self { all, map, own: HashMap::new() }
+    }
+
+    /// Takes note of a token's scope.
+    pub fn learn(&mut self, application: String, text: &str) {
+        let scope = mapped_scope(text, &self.map);
+        let own = self.own.entry(application).or_default();
+        own.extend(scope.iter().take(Self::MOST.saturating_sub(own.len())).map(str::to_owned));
+        self.share(&scope);
+    }
+
+    /// What everybody has by their preset stays with the preset, and what opens something of this server with its owner.
+    fn share(&mut self, scope: &Scope) {
+        let shared = scope.iter().filter(|word| !USER_SCOPES.contains(word) && !is_reserved_scope(word));
+        self.all.extend(shared.take(Self::MOST.saturating_sub(self.all.len())).map(str::to_owned));
+    }
+
+    fn of(&self, key: &str) -> Vec<String> {
+        let own = self.own.get(key).cloned().unwrap_or_default();
+        self.all.union(&own).cloned().collect()
+    }
 }
 
 /// An application to be registered.
@@ -39,8 +81,8 @@ pub struct SiteApplication {
 }
 
 impl SiteApplication {
-    /// Reads a record. `scopes` are those of its tokens, which it may ask for from now on; notes go to `findings`.
-    pub fn read(record: &Record, scopes: &BTreeSet<String>, issuer: &str, findings: &mut Vec<Finding>) -> Result<Self, Finding> {
+    /// Reads a record. It may ask for `scopes` from now on, by their old names, too; notes go to `findings`.
+    pub fn read(record: &Record, scopes: &OldScopes, issuer: &str, findings: &mut Vec<Finding>) -> Result<Self, Finding> {
         let left_out = |slug, detail: &str| Finding::left_out(slug, &record.model, &record.key, detail);
         let client_id = record.trimmed("client_id").unwrap_or_default();
         if !is_valid_client_id(client_id) {
@@ -80,7 +122,7 @@ impl SiteApplication {
         new.redirect_uris = redirect_uris;
         new.post_logout_redirect_uris = post_logout;
         new.first_party = record.flag("skip_authorization").or(Some(false));
-        new.more = patch_of(grant, preset, scopes);
+        new.more = patch_of(grant, preset, &record.key, scopes);
         Ok(Self { model: record.model.clone(), key: record.key.clone(), new, secret })
     }
 }
@@ -117,8 +159,9 @@ fn preset_of(grant: &str, public: bool, redirect_uris: &[String]) -> Option<Pres
     Some(if is_web { Preset::Spa } else { Preset::Native })
 }
 
-fn patch_of(grant: &str, preset: Preset, scopes: &BTreeSet<String>) -> ClientPatch {
-    let mut patch = ClientPatch { scopes: ListPatch { add: scopes.iter().cloned().collect(), ..ListPatch::default() }, ..ClientPatch::default() };
+fn patch_of(grant: &str, preset: Preset, key: &str, scopes: &OldScopes) -> ClientPatch {
+    let mut patch = ClientPatch { scopes: ListPatch { add: scopes.of(key), ..ListPatch::default() }, ..ClientPatch::default() };
+    patch.scope_aliases = scopes.map.iter().map(|(theirs, ours)| (theirs.clone(), Some(ours.clone()))).collect();
     if preset.has_people() && !matches!(grant, "authorization-code" | "openid-hybrid") {
         patch.grant_types.replace = Some(vec![GrantType::RefreshToken]);
     }

@@ -76,6 +76,32 @@ pub fn settle_name(store: &mut dyn Store, book: &mut NameBook, site: &SiteUser) 
     Ok(Naming::Named(book.make(store, &site.name, &site.key)?, true))
 }
 
+/// Whether an address counts as verified, and what an operator should know of it. One that is somebody's sign-in name never becomes
+/// another's, whoever of them comes first in the dump; `sub` is the person's own, where they are here already.
+pub fn settle_address(
+    store: &mut dyn Store,
+    book: &NameBook,
+    site: &SiteUser,
+    sub: Option<&str>,
+    verified: bool,
+) -> Result<(bool, Option<Finding>), Fault> {
+    let Some(email) = &site.email else { return Ok((verified, None)) };
+    let note = |slug, detail: String| Some(Finding::note(slug, &site.model, &site.key, detail).named(&site.name));
+    if book.is_duplicate(email, &site.key) {
+        let detail = format!("{email} is the name of somebody else at the site: it is not verified here, and does not open the sign-in form");
+        return Ok((false, note("email_taken", detail)));
+    }
+    if book.is_duplicate_address(email, &site.key) {
+        let detail = format!("somebody else at the site has {email}, too, but for case: only one of them can have it verified and sign in by it");
+        return Ok((verified, note("duplicate_email", detail)));
+    }
+    let owner = store.find_user_by_name(&name_key(email))?.filter(|owner| Some(owner.sub.as_str()) != sub);
+    let finding = owner.filter(|_| verified).and_then(|owner| {
+        note("email_taken", format!("{} signs in by {email} here: it is not verified, and does not open the sign-in form", owner.username))
+    });
+    Ok((verified, finding))
+}
+
 /// Takes a person over, or finds that nothing is to be done. With `dry` nothing is written.
 pub fn take(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
     match cx.store.find_imported_user(&person.site.key)? {
@@ -140,7 +166,7 @@ fn change(cx: &mut Cx<'_>, person: &Prepared, row: &ImportedUser, dry: bool) -> 
         return Ok(left("removed_here", "the person was removed here since the last run"));
     };
     let old_names = cx.store.list_sign_in_names(&row.sub)?;
-    if local_digest(&before, &old_names)? != row.local_digest {
+    if !is_as_taken_over(&before, &old_names, row)? {
         return Ok(left("changed_here", "the person was changed here since the last run, and differs at the site now"));
     }
     // A password that was set or renewed here stands; one that still is the site's follows the site.
@@ -186,7 +212,7 @@ fn described(store: &mut dyn Store, blank: &User, person: &Prepared, old: &[Sign
     user.claims.family_name.clone_from(&site.family_name);
     user.claims.email = None;
     user.claims.email_verified = None;
-    if let Some(email) = site.email.as_deref().filter(|email| StandardClaims::default().set("email", email).is_ok()) {
+    if let Some(email) = site.email.as_deref() {
         let owner = store.find_user_by_name(&name_key(email))?;
         let free = owner.is_none_or(|owner| owner.sub == user.sub);
         user.claims.email = Some(email.to_owned());
@@ -210,8 +236,13 @@ fn remember(store: &mut dyn Store, person: &Prepared, user: &User, names: &[Sign
     })
 }
 
+/// Whether nothing but perhaps the password was changed here since the person was taken over.
+pub fn is_as_taken_over(user: &User, names: &[SignInName], row: &ImportedUser) -> Result<bool, Fault> {
+    Ok(local_digest(user, names)? == row.local_digest)
+}
+
 /// Digest of everything about a person that an operator or they themselves can change, the password excepted.
-fn local_digest(user: &User, names: &[SignInName]) -> Result<String, Fault> {
+pub(super) fn local_digest(user: &User, names: &[SignInName]) -> Result<String, Fault> {
     let mut names: Vec<(&str, &str)> = names.iter().map(|name| (name.key.as_str(), name.kind.as_str())).collect();
     names.sort_unstable();
     let all = json!([user.username, user.role, user.state.as_str(), user.locale, user.claims, names]);

@@ -3,6 +3,7 @@
 use crate::time::UnixTime;
 use propusk_crypto::digest;
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
@@ -74,6 +75,17 @@ pub fn key_text(value: &Value) -> Option<String> {
         Value::String(text) => Some(text.clone()).filter(|text| !text.is_empty()),
         Value::Number(number) => Some(number.to_string()),
         _ => None,
+    }
+}
+
+/// Primary keys that have come, as 64 bits of a digest each.
+#[derive(Debug, Default)]
+pub struct SeenKeys(HashSet<u64>);
+
+impl SeenKeys {
+    /// Whether the key is new. A record without one is told apart from nothing, so it always is.
+    pub fn insert(&mut self, key: &str) -> bool {
+        key.is_empty() || self.0.insert(short_digest(key))
     }
 }
 

@@ -7,8 +7,9 @@ use crate::time::UnixTime;
 use crate::user::{MAX_SIGN_IN_NAME, is_valid_sign_in_name};
 use propusk_crypto::foreign::judge;
 use propusk_crypto::{Judged, digest};
+use propusk_protocol::StandardClaims;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// What becomes the person's `sub`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +43,8 @@ pub struct Choices {
     pub sub: SubChoice,
     /// The column with the role.
     pub role_field: String,
-    /// Role of the site (or `group:NAME`, `is_superuser`, `is_staff`) → role here.
-    pub role_map: BTreeMap<String, String>,
+    /// Role of the site (or `group:NAME`, `is_superuser`, `is_staff`) → role here; the first that applies decides.
+    pub role_map: Vec<(String, String)>,
     /// Whether the site is known to have verified its addresses.
     pub emails_verified: bool,
     /// The roles that exist here.
@@ -71,6 +72,8 @@ pub struct SiteUser {
     pub is_active: bool,
     /// The role here.
     pub role: String,
+    /// The rule that gave it and a later one that would have given another, by their places in the map.
+    pub shadowed: Option<(usize, usize)>,
     /// The password column.
     pub password: String,
     /// When they joined.
@@ -103,15 +106,17 @@ impl SiteUser {
             Some(Value::Null) | None => String::new(),
             Some(_) => return Err(left_out("broken", "password is not a text").named(name)),
         };
+        let (role, shadowed) = role_of(record, choices, groups, findings);
         let user = Self {
             sub: sub_of(record, choices, name).map_err(|detail| left_out("bad_sub", &detail).named(name))?,
             model: record.model.clone(),
             key: record.key.clone(),
-            email: bounded(record, "email", findings),
+            email: address(record, findings).map(str::to_owned),
             given_name: bounded(record, "first_name", findings),
             family_name: bounded(record, "last_name", findings),
             is_active,
-            role: role_of(record, choices, groups, findings),
+            role,
+            shadowed,
             password,
             joined: record.time("date_joined").or_else(|| record.time("created_at")),
             last_login: record.time("last_login"),
@@ -131,32 +136,42 @@ impl SiteUser {
         judge(&self.password)
     }
 
-    /// Digest of everything that is taken over. The last sign-in is not among it: it changes each day.
+    /// Digest of everything that is taken over again. The last sign-in is not among it, because it changes each day, nor is the
+    /// subject, which is decided once.
     pub fn digest(&self, emails_verified: bool) -> Result<String, Fault> {
-        let all = json!([
-            self.name,
-            self.sub,
-            self.email,
-            emails_verified,
-            self.given_name,
-            self.family_name,
-            self.is_active,
-            self.role,
-            self.password,
-            self.joined
-        ]);
+        let all =
+            json!([self.name, self.email, emails_verified, self.given_name, self.family_name, self.is_active, self.role, self.password, self.joined]);
         Ok(digest(&serde_json::to_string(&all).map_err(Fault::broken)?))
     }
 }
 
 fn bounded(record: &Record, field: &str, findings: &mut Vec<Finding>) -> Option<String> {
-    let text = record.trimmed(field)?;
-    if text.chars().count() > LONGEST || text.chars().any(char::is_control) {
+    let text = short_text(record, field).map(str::to_owned);
+    if text.is_none() && record.trimmed(field).is_some() {
         let detail = format!("{field} is longer than {LONGEST} characters or not printable, and was dropped");
         findings.push(Finding::note("field_dropped", &record.model, &record.key, detail));
-        return None;
     }
-    Some(text.to_owned())
+    text
+}
+
+/// A text of a sound length, as it is taken over.
+pub(super) fn short_text<'a>(record: &'a Record, field: &str) -> Option<&'a str> {
+    record.trimmed(field).filter(|text| text.chars().count() <= LONGEST && !text.chars().any(char::is_control))
+}
+
+fn address<'a>(record: &'a Record, findings: &mut Vec<Finding>) -> Option<&'a str> {
+    let email = email_of(record);
+    if let (None, Some(given)) = (email, record.trimmed("email")) {
+        let shown: String = given.chars().take(80).collect();
+        let detail = format!("{} is no e-mail address, and was dropped", crate::error::printable(&shown));
+        findings.push(Finding::note("email_dropped", &record.model, &record.key, detail));
+    }
+    email
+}
+
+/// The address of a record, when it is one.
+pub(super) fn email_of(record: &Record) -> Option<&str> {
+    short_text(record, "email").filter(|email| StandardClaims::default().set("email", email).is_ok())
 }
 
 fn sub_of(record: &Record, choices: &Choices, name: &str) -> Result<Option<String>, String> {
@@ -173,29 +188,28 @@ fn sub_of(record: &Record, choices: &Choices, name: &str) -> Result<Option<Strin
     Ok(Some(sub))
 }
 
-/// The role column first, then the groups in the order of the map, then the flags, then `user`.
-fn role_of(record: &Record, choices: &Choices, groups: &HashMap<String, String>, findings: &mut Vec<Finding>) -> String {
-    let known = |role: &str| choices.roles.iter().any(|known| known == role);
-    if let Some(role) = record.reference(&choices.role_field) {
-        if let Some(mapped) = choices.role_map.get(&role) {
-            return mapped.clone();
-        }
-        if known(&role) {
-            return role;
-        }
-        let detail = format!("the role {role:?} is unknown here, {FALLBACK_ROLE} was given: --role-map '{role}=ROLE'");
-        findings.push(Finding::note("unknown_role", &record.model, &record.key, crate::error::printable(&detail)));
-    }
+/// By the first rule that applies; then the role column itself, where such a role exists here; then `user`. With the role the rule
+/// and a later one that would have given another: who has two roles at the site should be seen to get one.
+fn role_of(record: &Record, choices: &Choices, groups: &HashMap<String, String>, findings: &mut Vec<Finding>) -> (String, Option<(usize, usize)>) {
+    let column = record.reference(&choices.role_field);
     let member = record.references("groups");
     let names: Vec<&str> = member.iter().map(|key| groups.get(key).unwrap_or(key).as_str()).collect();
-    for (from, to) in &choices.role_map {
-        let applies = match from.strip_prefix("group:") {
-            Some(group) => names.contains(&group),
-            None => matches!(from.as_str(), "is_superuser" | "is_staff") && record.flag(from) == Some(true),
-        };
-        if applies {
-            return to.clone();
-        }
+    let applies = |from: &str| {
+        let by_group = from.strip_prefix("group:").is_some_and(|group| names.contains(&group));
+        let by_flag = matches!(from, "is_superuser" | "is_staff") && record.flag(from) == Some(true);
+        by_group || by_flag || column.as_deref() == Some(from)
+    };
+    let mut rules = choices.role_map.iter().enumerate().filter(|(_, (from, _))| applies(from));
+    if let Some((first, (_, role))) = rules.next() {
+        return (role.clone(), rules.find(|(_, (_, other))| other != role).map(|(later, _)| (first, later)));
     }
-    FALLBACK_ROLE.to_owned()
+    match column {
+        Some(role) if choices.roles.contains(&role) => return (role, None),
+        Some(role) => {
+            let detail = format!("the role {role:?} is unknown here, {FALLBACK_ROLE} was given: --role-map '{role}=ROLE'");
+            findings.push(Finding::note("unknown_role", &record.model, &record.key, crate::error::printable(&detail)));
+        }
+        None => {}
+    }
+    (FALLBACK_ROLE.to_owned(), None)
 }

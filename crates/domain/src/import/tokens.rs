@@ -29,14 +29,13 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
     (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(hex.get(at..at + 2)?, 16).ok()).collect()
 }
 
-/// What becomes of each scope of the site: another word, or nothing.
-pub type ScopeMap = BTreeMap<String, String>;
+/// What becomes of each scope of the site: others, or nothing.
+pub type ScopeMap = BTreeMap<String, Scope>;
 
 /// The scope of a token after the mapping; words that nothing maps stay.
 pub fn mapped_scope(text: &str, map: &ScopeMap) -> Scope {
-    let words = text.split_whitespace().map(|word| map.get(word).map_or(word, String::as_str));
     // One by one, so that a word that is no scope costs only itself.
-    words.filter(|word| !word.is_empty() && Scope::parse(word).is_ok()).map(str::to_owned).collect()
+    text.split_whitespace().flat_map(|word| map.get(word).map_or_else(|| vec![word], |scope| scope.iter().collect())).collect()
 }
 
 /// A live refresh token, until the access token that knows its scope is read.
@@ -113,6 +112,13 @@ impl SiteToken {
     }
 }
 
+impl SiteToken {
+    /// Whether the access token itself is alive.
+    pub const fn has_access(&self) -> bool {
+        self.access.is_some()
+    }
+}
+
 /// What became of a token and its refresh token; `None` where there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
@@ -122,7 +128,8 @@ pub struct Adopted {
     pub refresh: Option<Outcome>,
 }
 
-/// Adopts a token: it hangs on a grant of its own, which logout everywhere, a disabled account and a revocation end.
+/// Adopts a token: it hangs on a grant of its own, which has its scope and which logout everywhere, a disabled account and a
+/// revocation end. A client's own token does not hang on the standing grant, whose scope is all that the client may have.
 pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
     let all = |outcome: Outcome| Adopted {
         access: token.access.as_ref().map(|_| outcome.clone()),
@@ -133,9 +140,10 @@ pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
         // A dry run registers nothing, so there is nothing to ask.
         return if dry { Ok(all(Outcome::Added)) } else { left("unknown_client", "its application was not taken over") };
     };
-    let grant_id = match owner(cx, token)? {
-        Owner::Client => client.standing_grant_id.clone(),
-        Owner::Person(_) => grant_id(token),
+    let grant_id = grant_id(token);
+    let person = match owner(cx, token)? {
+        Owner::Client => None,
+        Owner::Person(user) => Some(user),
         Owner::Nobody if dry => return Ok(all(Outcome::Added)),
         Owner::Nobody => return left("unknown_user", "its person was not taken over"),
         Owner::Disabled => return left("user_disabled", "its person is disabled"),
@@ -151,10 +159,8 @@ pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
         return Ok(all(Outcome::Added));
     }
     // The client may have a preset without refresh tokens; a token that can never be used is not kept.
-    let refresh = token.refresh.as_ref().filter(|_| client.may_use(GrantType::RefreshToken));
-    if let Owner::Person(user) = owner(cx, token)? {
-        make_grant(cx, token, refresh, &client, &user, &grant_id)?;
-    }
+    let refresh = token.refresh.as_ref().filter(|_| person.is_some() && client.may_use(GrantType::RefreshToken));
+    make_grant(cx, token, refresh, &client, person.as_deref(), &grant_id)?;
     write_tokens(cx, token, refresh, &grant_id)?;
     let refused =
         || Finding::left_out("grant_not_taken", &token.model, &token.key, "the client does not refresh tokens here").named(&token.client_id);
@@ -184,11 +190,18 @@ fn grant_id(token: &SiteToken) -> String {
     digest(&format!("adopted\n{}\n{}\n{}", token.client_id, token.model, token.key)).chars().take(25).collect()
 }
 
-fn make_grant(cx: &mut Cx<'_>, token: &SiteToken, refresh: Option<&SiteRefresh>, client: &Client, user: &User, grant_id: &str) -> Result<(), Fault> {
+fn make_grant(
+    cx: &mut Cx<'_>,
+    token: &SiteToken,
+    refresh: Option<&SiteRefresh>,
+    client: &Client,
+    user: Option<&User>,
+    grant_id: &str,
+) -> Result<(), Fault> {
     let end = token.access.as_ref().map_or(cx.now, |(_, expires)| *expires);
     let grant = Grant {
         id: grant_id.to_owned(),
-        sub: Some(user.sub.clone()),
+        sub: user.map(|user| user.sub.clone()),
         client_id: client.client_id.clone(),
         scope: token.scope.clone(),
         sid: None,
@@ -205,12 +218,14 @@ fn make_grant(cx: &mut Cx<'_>, token: &SiteToken, refresh: Option<&SiteRefresh>,
         revoked_at: None,
     };
     cx.store.insert_grant(&grant)?;
+    let event = Audit::of("token_adopted").client(&client.client_id).grant(grant_id);
+    let Some(user) = user else { return cx.audit(event) };
     // Who has a token has agreed once; they are not asked again for the same.
     if !client.first_party && cx.store.find_consent(&user.sub, &client.client_id)?.is_none() {
         let consent = Consent { sub: user.sub.clone(), client_id: client.client_id.clone(), scope: token.scope.clone(), granted_at: token.issued_at };
         cx.store.put_consent(&consent)?;
     }
-    cx.audit(Audit::of("token_adopted").sub(&user.sub).client(&client.client_id).grant(grant_id))
+    cx.audit(event.sub(&user.sub))
 }
 
 fn write_tokens(cx: &mut Cx<'_>, token: &SiteToken, refresh: Option<&SiteRefresh>, grant_id: &str) -> Result<(), Fault> {

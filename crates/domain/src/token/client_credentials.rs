@@ -12,7 +12,7 @@ use propusk_protocol::Scope;
 /// A token of the client's own, in the scope it asks for, by default everything it may have.
 pub fn issue(client: &RegisteredClient, scope: Option<&Scope>, rng: &dyn Random, now: UnixTime, policy: &Policy) -> Result<Issued> {
     let allowed = &client.client.settings.scopes;
-    let scope = scope.unwrap_or(allowed);
-    allow_scope(&client.client, scope)?;
-    Ok(issue::for_client(client, scope, &policy.issuer, rng, now))
+    let scope = scope.map_or_else(|| allowed.clone(), |scope| client.client.translated(scope));
+    allow_scope(&client.client, &scope)?;
+    Ok(issue::for_client(client, &scope, &policy.issuer, rng, now))
 }

@@ -47,7 +47,7 @@ pub fn issue(cx: &mut Cx<'_>, client: &RegisteredClient, user: &User, rehashed: 
         Some(state) => Some(derive(&grant, &state.nonce, state.generation, cx.keys)?),
         None => None,
     };
-    Ok(issue::for_grant(cx, client, &grant, user, &grant.scope, token))
+    as_the_original(cx, issue::for_grant(cx, client, &grant, user, &grant.scope, token))
 }
 
 /// Another access token for the current refresh token of such a grant, which is not rotated.
@@ -76,5 +76,14 @@ pub fn refresh(cx: &mut Cx<'_>, client: &RegisteredClient, presented: &str) -> R
     if !grant.is_alive(cx.now) {
         return Err(refuse(Cause::GrantExpired).expected("a live grant").into());
     }
-    Ok(issue::for_grant(cx, client, &grant, &user, &grant.scope, None))
+    as_the_original(cx, issue::for_grant(cx, client, &grant, &user, &grant.scope, None))
+}
+
+/// The two claims that programs written for the original look at. Who was added here never had a key at the site; their subject
+/// stands for it.
+fn as_the_original(cx: &mut Cx<'_>, mut issued: Issued) -> Result<Issued> {
+    let key = cx.store.find_imported_by_sub(&issued.access.sub)?.map(|row| row.site_key);
+    issued.access.user_id = Some(key.unwrap_or_else(|| issued.access.sub.clone()));
+    issued.access.token_type = Some("access".to_owned());
+    Ok(issued)
 }

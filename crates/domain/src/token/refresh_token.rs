@@ -109,9 +109,9 @@ fn must_be_alive(cx: &Cx<'_>, grant: &Grant, client: &RegisteredClient) -> Resul
 
 /// The scope of the answer: what was granted, or less where the client asks for less (RFC 6749 §6).
 fn narrowed(grant: &Grant, client: &RegisteredClient, wanted: Option<&Scope>) -> Result<Scope, Refusal> {
-    match wanted {
+    match wanted.map(|wanted| client.client.translated(wanted)) {
         None => Ok(grant.scope.clone()),
-        Some(wanted) if wanted.is_subset_of(&grant.scope) => Ok(wanted.clone()),
+        Some(wanted) if wanted.is_subset_of(&grant.scope) => Ok(wanted),
         Some(wanted) => Err(Refusal::new(ErrorCode::InvalidScope, "The scope exceeds what was granted", Cause::ScopeNotAllowed)
             .client(client.id())
             .expected(grant.scope.to_string())

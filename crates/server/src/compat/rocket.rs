@@ -48,7 +48,7 @@ pub(super) async fn method(state: Data<AppState>, request: HttpRequest) -> HttpR
 
 /// An address that people put into the chat's settings by mistake: it never was the identity endpoint.
 pub(super) async fn moved(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
-    let right = format!("{}/api/v1/auth/rocket/identity/", state.policy.issuer);
+    let right = format!("{}/api/v1/auth/rocket/identity/", state.settings.origin());
     let refusal = Refusal::new(ErrorCode::NotFound, "The identity endpoint is /api/v1/auth/rocket/identity/", Cause::WrongPath)
         .expected(&*right)
         .received(request.path())

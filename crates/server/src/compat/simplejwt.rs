@@ -13,6 +13,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::token::direct;
 use propusk_domain::{Cause, Error, Refusal, Result, UnixTime};
+use propusk_protocol::multipart::{self, MultipartError, Part};
 use propusk_protocol::{ErrorCode, Params};
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -161,7 +162,7 @@ fn challenged(mut response: HttpResponse) -> HttpResponse {
     response
 }
 
-/// The texts of a JSON object or a form, each named if it is missing or no text.
+/// The texts of a JSON object or of a form of either kind, each named if it is missing or no text.
 async fn fields<const N: usize>(
     state: &AppState,
     request: &HttpRequest,
@@ -197,6 +198,7 @@ fn members(request: &HttpRequest, body: &[u8]) -> std::result::Result<Map<String
                 ["username", "password", "refresh", "token"].iter().filter_map(|name| Some(((*name).to_owned(), Value::from(params.get(name)?))));
             Ok(found.collect())
         }
+        "multipart/form-data" => multipart(given, body),
         "application/json" => match serde_json::from_slice(body) {
             Ok(Value::Object(members)) => Ok(members),
             Ok(other) => {
@@ -210,6 +212,23 @@ fn members(request: &HttpRequest, body: &[u8]) -> std::result::Result<Map<String
             &format!("Unsupported media type \"{}\" in request.", propusk_domain::error::printable(given)),
         )),
     }
+}
+
+/// The last of several fields of one name counts; a file is told as what it is not.
+fn multipart(content_type: &str, body: &[u8]) -> std::result::Result<Map<String, Value>, HttpResponse> {
+    let fields = multipart::parse(content_type, body).map_err(|error| {
+        let reason = match error {
+            MultipartError::Boundary => "Invalid boundary in multipart: None",
+            MultipartError::Malformed => "The body does not follow its boundary",
+            MultipartError::TooMany => "Too many fields",
+        };
+        detail(StatusCode::BAD_REQUEST, &format!("Multipart form parse error - {reason}"))
+    })?;
+    let value = |part| match part {
+        Part::Text(text) => Value::from(text),
+        Part::File => json!({}),
+    };
+    Ok(fields.into_iter().map(|(name, part)| (name, value(part))).collect())
 }
 
 fn text(value: Option<&Value>) -> std::result::Result<String, &'static str> {
