@@ -37,7 +37,7 @@ fn follow(shop: &Shop, answer: &Answer, slug: &str) {
 }
 
 fn ask(shop: &Shop) -> u16 {
-    Request::post(&shop.server.url("/rocketchat/login")).header("Origin", &shop.chat.url()).send().unwrap().status
+    Request::post(&shop.server.url("/rocketchat/login")).header("Origin", shop.chat.url()).send().unwrap().status
 }
 
 fn an_unlicensed_nine_is_clean_once_its_fix_was_followed(backend: Backend) {

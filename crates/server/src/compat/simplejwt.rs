@@ -114,7 +114,7 @@ async fn client(state: &AppState, now: UnixTime) -> Result<Arc<RegisteredClient>
         return Err(refuse(Cause::DisabledClient, "an enabled client").fix(format!("propusk client set {named} --enable")).into());
     }
     if !client.client.first_party {
-        let fix = format!("propusk client set {named} --first-party on");
+        let fix = format!("propusk client set {named} --first-party");
         return Err(refuse(Cause::InvalidSetting, "a first-party client in compat.simplejwt.client").fix(fix).into());
     }
     Ok(client)
