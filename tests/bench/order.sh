@@ -44,7 +44,7 @@ RECORDED
 chmod +x "$scratch/recorded"
 "$target/release/bench" --binary "$scratch/recorded" --seconds 1 --sqlite &
 server=$!
-while sleep 2 && kill -0 "$server" 2>/dev/null; do callgrind_control --dump >/dev/null 2>&1 || true; done
+while sleep 2 && kill -0 "$server" 2>/dev/null; do timeout 10 callgrind_control --dump >/dev/null 2>&1 || true; done
 wait "$server"
 server=
 
