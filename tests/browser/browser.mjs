@@ -154,7 +154,13 @@ export function atCallback(page, client) {
   return page.waitForURL((url) => url.href.startsWith(`${house.site}/${client}/callback`));
 }
 
-/** The text of an element, as a person sees it. */
+/** Waits until the cursor is in the element of this id: a browser puts it there when the page is whole. */
+export async function hasCursor(page, id) {
+  await page.waitForFunction((wanted) => document.activeElement?.id === wanted, id);
+}
+
+/** The text of an element of a whole page, as a person sees it. */
 export async function words(page, selector) {
+  await appears(page, selector);
   return (await page.innerText(selector)).trim();
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 const STALE: Duration = Duration::from_secs(1);
 
 /// How many entries a cache holds before it makes room: about 1.2 KiB each, and every code that is redeemed fills one.
-const CAPACITY: usize = 2048;
+const CAPACITY: usize = 1024;
 
 /// How many codes wait for the client that comes for them, within milliseconds as a rule.
 const CODES: usize = 512;

@@ -100,7 +100,7 @@ fn connect_sqlite(path: &Path, role: Role, busy_timeout_ms: u32) -> Result<Sqlit
     // The writer polls for its lock by itself, faster than SQLite would (see the writer's `begin`).
     let (busy, cache, query_only) = match role {
         Role::Writer => (0, -2048, "OFF"),
-        Role::Reader => (busy_timeout_ms, -512, "ON"),
+        Role::Reader => (busy_timeout_ms, -256, "ON"),
     };
     connection
         .batch_execute(&format!(

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { appears, atCallback, inBrowser, signIn, words } from '../browser.mjs';
+import { appears, atCallback, hasCursor, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, person, redeem } from '../house.mjs';
 
 test('two tabs at once sign in, each to where it began', async () => {
@@ -185,10 +185,10 @@ test('the keyboard alone signs in and consents', async () => {
   const who = await person();
   await inBrowser({}, async (visitor, page) => {
     await page.goto(authorizeUrl('calendar'));
-    assert.equal(await focused(page), 'username');
+    await hasCursor(page, 'username');
     await page.keyboard.type(who.username);
     await page.keyboard.press('Tab');
-    assert.equal(await focused(page), 'password');
+    await hasCursor(page, 'password');
     await page.keyboard.type(who.password);
     await page.keyboard.press('Enter');
     await appears(page, '#consent-allow');

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 
-import { atCallback, guess, inBrowser, signIn, words } from '../browser.mjs';
+import { atCallback, guess, hasCursor, inBrowser, signIn, words } from '../browser.mjs';
 import { authorizeUrl, house, names, person, redeem } from '../house.mjs';
 
 const headings = { ru: 'Войдите, чтобы продолжить', en: 'Sign in to continue' };
@@ -67,7 +67,7 @@ test('a wrong password gets a sentence, keeps the name, and the right one still 
     assert.equal(await words(page, '#login-notice[role=alert]'), 'Имя или пароль не подходят. Проверьте их и попробуйте ещё раз.');
     assert.equal(await page.inputValue('#username'), who.username);
     assert.equal(await page.inputValue('#password'), '');
-    assert.equal(await page.evaluate(() => document.activeElement.id), 'password');
+    await hasCursor(page, 'password');
     await page.fill('#password', who.password);
     await page.click('#login-submit');
     await atCallback(page, 'site');
@@ -107,7 +107,7 @@ test('the name that the client knows is filled in and the cursor waits for the p
   inBrowser({}, async (visitor, page) => {
     await page.goto(authorizeUrl('site', { login_hint: 'anna' }));
     assert.equal(await page.inputValue('#username'), 'anna');
-    assert.equal(await page.evaluate(() => document.activeElement.id), 'password');
+    await hasCursor(page, 'password');
   }));
 
 test('password managers find what they look for', () =>
