@@ -15,6 +15,13 @@ use propusk_protocol::ErrorCode;
 /// included, and this browser gets a session of its own. `user` is the person as read before the new hash was computed.
 pub fn change_password(cx: &mut Cx<'_>, user: &User, password_hash: String, browser: Browser) -> Result<(Session, Secret)> {
     cx.store.take_turn()?;
+    must_be_as_checked(cx, user)?;
+    let user = users::set_password(cx, &user.sub, password_hash)?;
+    session::start(cx, &user, None, browser)
+}
+
+/// Refuses when the account is not the one whose password was checked any more, and keeps it so until the transaction ends.
+pub(crate) fn must_be_as_checked(cx: &mut Cx<'_>, user: &User) -> Result<()> {
     if !cx.store.guard_user(&user.sub, user.credential_version)? {
         return Err(Refusal::new(ErrorCode::AccessDenied, "The user name or the password is wrong", Cause::WrongPassword)
             .expected("the account as it was when the password was checked")
@@ -22,8 +29,7 @@ pub fn change_password(cx: &mut Cx<'_>, user: &User, password_hash: String, brow
             .fix("try again")
             .into());
     }
-    let user = users::set_password(cx, &user.sub, password_hash)?;
-    session::start(cx, &user, None, browser)
+    Ok(())
 }
 
 /// Changes the name that people see and the language of the pages; true when anything changed. An empty name clears it.

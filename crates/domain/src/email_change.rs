@@ -4,6 +4,7 @@
 //! credential version; a change of the address raises that version, as a change of the password does. So the first link that is used
 //! ends all others that the person holds, links to set a password among them: whoever reads the old mailbox has none left.
 
+use crate::account::must_be_as_checked;
 use crate::admin::users::{self, UserPatch};
 use crate::cause::Cause;
 use crate::context::{Audit, Cx};
@@ -100,13 +101,7 @@ impl EmailLink {
 /// Writes down that a person, who has just proved their password, wants `address`, and that their present one is told. `user` is the
 /// person as read before the password was checked.
 pub fn ask(cx: &mut Cx<'_>, user: &User, address: &str, language: &str) -> Result<()> {
-    if !cx.store.guard_user(&user.sub, user.credential_version)? {
-        return Err(Refusal::new(ErrorCode::AccessDenied, "The user name or the password is wrong", Cause::WrongPassword)
-            .expected("the account as it was when the password was checked")
-            .received("an account disabled, or a password changed, in the same moment")
-            .fix("try again")
-            .into());
-    }
+    must_be_as_checked(cx, user)?;
     let wish = AddressMail {
         sub: user.sub.clone(),
         address: address.to_owned(),

@@ -104,6 +104,9 @@ pub fn settle_address(
 
 /// Takes a person over, or finds that nothing is to be done. With `dry` nothing is written.
 pub fn take(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
+    if !dry {
+        cx.store.take_turn()?;
+    }
     match cx.store.find_imported_user(&person.site.key)? {
         None => add(cx, person, dry),
         Some(row) if row.source_digest == person.source_digest => Ok(Outcome::Unchanged),
@@ -144,7 +147,6 @@ fn add(cx: &mut Cx<'_>, person: &Prepared, dry: bool) -> Result<Outcome> {
     if dry {
         return Ok(Outcome::Added);
     }
-    cx.store.take_turn()?;
     if !cx.store.insert_user(&user)? {
         return Ok(left("name_taken", format!("the username {} is taken here", user.username)));
     }

@@ -4,6 +4,7 @@ use super::header;
 use crate::settings::Settings;
 use actix_web::HttpRequest;
 use actix_web::http::header::ORIGIN;
+use propusk_domain::{Cause, Refusal};
 
 /// What the browser says of where a form was posted from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +15,14 @@ pub(crate) enum Posted {
     Elsewhere,
     /// It says nothing that counts; the pre-session cookie decides.
     Unsaid,
+}
+
+/// What a page that takes no form of another site's answers to one; `fix` says where a good one comes from.
+pub(crate) fn foreign_form(fix: &str) -> Refusal {
+    Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
+        .expected("a form posted from this server's own origin")
+        .received("another origin")
+        .fix(fix)
 }
 
 /// Reads `Origin`, and where that is absent or `null`, `Sec-Fetch-Site`.

@@ -6,7 +6,7 @@ use super::view::Page;
 use super::{common, error, html, locale, own_url, see_other};
 use crate::extract::address::client_address;
 use crate::extract::form::{Form, query};
-use crate::extract::origin::{Posted, posted_from};
+use crate::extract::origin::{Posted, foreign_form, posted_from};
 use crate::state::AppState;
 use actix_web::http::StatusCode;
 use actix_web::web::Data;
@@ -15,7 +15,7 @@ use askama::Template;
 use propusk_domain::mail::{self, PasswordMail};
 use propusk_domain::throttle::{Thresholds, admit};
 use propusk_domain::user::name_key;
-use propusk_domain::{Cause, Refusal, Result, UnixTime};
+use propusk_domain::{Result, UnixTime};
 use propusk_protocol::Params;
 
 /// Fewer than for passwords: each may become a mail.
@@ -70,11 +70,7 @@ fn show(state: &AppState, request: &HttpRequest, params: &Params) -> HttpRespons
 
 async fn ask(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> Result<HttpResponse> {
     if posted_from(request, &state.settings) == Posted::Elsewhere {
-        return Err(Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
-            .expected("a form posted from this server's own origin")
-            .received("another origin")
-            .fix("open the page again")
-            .into());
+        return Err(foreign_form("open the page again").into());
     }
     let sealed = params.get("flow").unwrap_or_default();
     let mut pairs = with_flow(sealed);

@@ -6,7 +6,7 @@ use super::view::Page;
 use super::{common, error, html, i18n, locale, own_url, see_other};
 use crate::extract::form::{Form, query};
 use crate::extract::header;
-use crate::extract::origin::{Posted, posted_from};
+use crate::extract::origin::{Posted, foreign_form, posted_from};
 use crate::password::hash_new;
 use crate::password_strength::{judge, names_of};
 use crate::state::AppState;
@@ -18,7 +18,7 @@ use askama::Template;
 use i18n::{Arg, t_args};
 use propusk_domain::password_link::{self, PasswordLink};
 use propusk_domain::user::User;
-use propusk_domain::{Cause, Refusal, Result, UnixTime};
+use propusk_domain::{Refusal, Result, UnixTime};
 use propusk_protocol::Params;
 
 /// A message that the template does not name itself.
@@ -95,10 +95,7 @@ pub(super) fn must_be_posted_here(state: &AppState, request: &HttpRequest) -> Re
     // Pages of links have the policy `no-referrer`, so their own posts say `Origin: null`, and only this header tells them apart.
     let is_foreign = matches!(header(request, "sec-fetch-site"), Some("cross-site" | "same-site"));
     if is_foreign || posted_from(request, &state.settings) == Posted::Elsewhere {
-        return Err(Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
-            .expected("a form posted from this server's own origin")
-            .received("another origin")
-            .fix("open the link again"));
+        return Err(foreign_form("open the link again"));
     }
     Ok(())
 }

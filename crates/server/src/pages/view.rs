@@ -412,12 +412,4 @@ mod tests {
         assert!(!render(None).contains("login-notice"));
         assert!(wrong.contains("action=\"/id/login\"") && wrong.contains("href=\"/id/assets/style.css?v="));
     }
-
-    #[test]
-    fn long_waits_are_told_in_minutes() {
-        let text = |seconds| LoginNotice::Throttled { seconds }.text(Locale::En);
-        assert!(text(0).contains("1 second."));
-        assert!(text(90).contains("90 seconds"));
-        assert!(text(91).contains("2 minutes"));
-    }
 }

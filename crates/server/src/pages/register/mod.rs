@@ -8,7 +8,7 @@ use super::view::Page;
 use super::{common, error, html, i18n, locale, own_url, see_other};
 use crate::extract::address::client_address;
 use crate::extract::form::{Form, query};
-use crate::extract::origin::{Posted, posted_from};
+use crate::extract::origin::{Posted, foreign_form, posted_from};
 use crate::mail::can_be_written_to;
 use crate::routes;
 use crate::state::AppState;
@@ -20,7 +20,7 @@ use i18n::t;
 use propusk_domain::registration::{self, Applicant, can_be_name, is_username_taken};
 use propusk_domain::throttle::{Thresholds, admit};
 use propusk_domain::user::{is_valid_username, name_key};
-use propusk_domain::{Cause, Refusal, Result, UnixTime};
+use propusk_domain::{Result, UnixTime};
 use propusk_protocol::Params;
 
 /// Each may become a mail; and each tells whether a username is taken, so nobody reads a list of them here.
@@ -126,11 +126,7 @@ async fn ask(state: Data<AppState>, request: HttpRequest, form: Form) -> HttpRes
 
 async fn asked(state: &AppState, request: &HttpRequest, params: &Params, now: UnixTime) -> Result<HttpResponse> {
     if posted_from(request, &state.settings) == Posted::Elsewhere {
-        return Err(Refusal::invalid_request("The form came from elsewhere", Cause::ForeignOrigin)
-            .expected("a form posted from this server's own origin")
-            .received("another origin")
-            .fix("open the page again")
-            .into());
+        return Err(foreign_form("open the page again").into());
     }
     let sealed = params.get("flow").unwrap_or_default();
     let text = |name| params.get(name).unwrap_or_default().trim_matches(' ');
