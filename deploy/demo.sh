@@ -109,7 +109,7 @@ start_all() {
     applied=$("$propusk" --config "$data/propusk.toml" apply "$data/demo.toml" --json) || { printf '%s\n' "$applied" >&2; exit 1; }
     start propusk "$propusk" --config "$data/propusk.toml" serve
     wait_for propusk "$issuer/healthz"
-    "$propusk" --config "$data/propusk.toml" rocketchat settings --chat-url "$chat" --name Besedka --lang ru --silent --embed "$site" \
+    "$propusk" --config "$data/propusk.toml" rocketchat settings --chat-url "$chat" --name Besedka --modern --lang ru --silent --embed "$site" \
         --secret-file "$data/rocketchat.secret" --apply --admin-id u1 --admin-token-file "$data/chat-admin.token" >"$data/chat-settings.log" 2>&1 ||
         { cat "$data/chat-settings.log" >&2; fail "the chat could not be set up"; }
     export SITE_URL=$site SITE_DATA=$data OIDC_ISSUER=$issuer OIDC_CLIENT_SECRET_FILE=$data/site.secret

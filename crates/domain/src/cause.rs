@@ -122,7 +122,6 @@ causes! {
     ChatNotConnected = "chat_not_connected": "Nobody has said where the chat is." / "Не указано, где находится чат.";
     ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
     ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
-    ChatFirstSignIn = "chat_first_sign_in": "The chat makes the account itself at the person's first sign-in by its button; one that was made for them would be refused there: \"Username already exists\"." / "Учётную запись создаёт сам чат, когда человек впервые входит по кнопке; созданную за него чат по кнопке не пустил бы: «Username already exists».";
     UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
     StoreUnavailable = "store_unavailable": "The database or Redis did not answer in time, was locked or had no room." / "База данных или Redis не ответили вовремя, были заняты или на них нет места.";
     ServerFault = "server_fault": "Something broke on the server itself; nothing of the request was kept." / "Сломалось что-то на самом сервере; от запроса ничего не осталось.";

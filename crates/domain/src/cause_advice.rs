@@ -111,7 +111,6 @@ advice! {
     ChatNotConnected: "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, or the settings rocketchat.url, user_id and token_file." / "propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin, либо настройки rocketchat.url, user_id и token_file.";
     ChatAccountForeign: "Let the person sign in to the chat once by the button, or give the account there the person's verified address." / "Пусть человек один раз войдёт в чат по кнопке, либо задайте той учётной записи подтверждённый адрес человека.";
     ChatChannelNotGiven: "Give the person a role whose groups have the channel, or take the channel out of rocketchat.channels." / "Дайте человеку роль, в группах которой есть канал, или уберите канал из rocketchat.channels.";
-    ChatFirstSignIn: "Nothing is wrong: the frame in the chat and /rocketchat/open lead the person to the button once, and from then on without it." / "Всё в порядке: рамка в чате и /rocketchat/open один раз ведут человека к кнопке, а дальше вход без неё.";
     ChangedSince: "Read the person again, look at what is there now, and repeat the change with the new tag in If-Match." / "Прочитайте человека заново, посмотрите, что там теперь, и повторите изменение с новым тегом в If-Match.";
     UnknownOutboxRow: "propusk outbox list shows what waits." / "propusk outbox list показывает, что ждёт.";
 }

@@ -1,18 +1,19 @@
-//! An account that is made for its owner has no OAuth identity, and the button of the modern flow refuses it. So where that button is on,
-//! the chat makes the account itself, at a first sign-in that asks nothing.
+//! An account that the administrator makes has no OAuth identity, and the button of the modern flow refuses it. So where that button is
+//! on, the connector has the chat's own flow make the account, and the person notices nothing.
 
 use super::House;
 use super::no_button::{SECRET, ask, cookie, owner, token, with_secret};
-use propusk_domain::client::RegisteredClient;
+use propusk_domain::admin::users::{self, UserPatch};
+use propusk_domain::client::{Preset, RegisteredClient};
+use propusk_domain::records::{AuditEvent, AuditFilter};
 use propusk_domain::rocketchat::settings::{Options, recommended};
 use propusk_server::outbound::Outbound;
 use propusk_server::rocketchat::sync::{Report, Watch, Wish, sync};
 use propusk_tests::browser::{Browser, Landing};
-use propusk_tests::http::Request;
-use propusk_tests::rocketchat::rest::Edition;
+use propusk_tests::rocketchat::rest::{Edition, Fault};
 use propusk_tests::server::{Backend, Person};
 
-propusk_tests::on_each_backend![a_first_sign_in_goes_by_the_button_once_and_without_it_ever_after];
+propusk_tests::on_each_backend![a_missing_account_is_made_by_the_chats_own_flow_and_nobody_is_asked, two_devices_at_once_come_to_one_account,];
 
 const MODERN: [Edition; 2] = [Edition { version: (8, 9), licensed: false }, Edition { version: (9, 0), licensed: true }];
 
@@ -58,6 +59,11 @@ fn identity(house: &House, username: &str) -> Option<String> {
     house.chat.state().chat.workspace.by_username(username)?.service_id("besedka")
 }
 
+fn codes(house: &House) -> Vec<AuditEvent> {
+    let filter = AuditFilter { kind: Some("code_issued".into()), limit: 100, ..AuditFilter::default() };
+    house.server.look(|cx| Ok(cx.store.list_audit(&filter)?))
+}
+
 struct Quiet;
 
 impl Watch for Quiet {
@@ -69,37 +75,97 @@ fn reconcile(house: &House) -> Report {
     sync(instance, &Outbound::new(&instance.settings.outbound).unwrap(), &Wish::default(), &mut Quiet).unwrap()
 }
 
-fn a_first_sign_in_goes_by_the_button_once_and_without_it_ever_after(backend: Backend) {
+fn a_missing_account_is_made_by_the_chats_own_flow_and_nobody_is_asked(backend: Backend) {
     for edition in MODERN {
         let house = with_provider(backend, edition, true);
         let (anna, chat) = (house.server.add_user("anna", "moderator"), house.chat.url());
         let (laptop, _) = cookie(&house, &anna);
-        // Without a button it would need an account, and none is made that the button would refuse.
-        let refused = ask(&house, Some(&laptop), Some(&chat));
-        assert_eq!(refused.status, 403, "{}", refused.text());
-        assert_eq!(house.server.explain(refused.json()["error_reference"].as_str().unwrap()).detail.cause.slug(), "chat_first_sign_in");
+        assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
         assert_eq!(house.chat.state().count("users.create"), 0);
-        let frame = || Request::get(&house.server.url("/rocketchat/frame")).header("Cookie", &laptop).send().unwrap().text();
-        assert!(frame().contains(&format!("href=\"{chat}/oauth/besedka\" target=\"_top\"")), "{}", frame());
-
-        // A link of the site leads by the button, and nobody presses it.
-        let mut browser = Browser::new();
-        let landing = open(&house, &mut browser, &anna);
-        assert_eq!(landing.url, format!("{chat}/home"), "{}", landing.trace());
         assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
         house.wait_for("anna", &["user", "admin"], &["general", "moderators"]);
         house.quiet();
 
-        // From then on: straight into the place, the same account without a button, and by the button of another device.
-        let landing = open(&house, &mut browser, &anna);
+        // The deep link is kept, and the button of another device takes the same account.
+        let landing = open(&house, &mut Browser::new(), &anna);
         assert_eq!(landing.url, format!("{chat}/channel/general"), "{}", landing.trace());
-        assert!(!frame().contains("chat-first"));
-        assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
         let landing = button(&house, &mut Browser::new(), &anna);
         assert_eq!(landing.url, format!("{chat}/home"), "{}", landing.trace());
         assert_eq!(house.chat.state().count("users.create"), 0);
         assert!(reconcile(&house).people.is_empty());
+
+        assert!(codes(&house).iter().all(|event| event.client_id.as_deref() == Some("rocketchat")));
     }
+}
+
+fn two_devices_at_once_come_to_one_account(backend: Backend) {
+    for modern in [true, false] {
+        let house = with_provider(backend, Edition::community(8, 9), modern);
+        let (anna, chat) = (house.server.add_user("anna", "user"), house.chat.url());
+        let devices: Vec<String> = (0..4).map(|_| cookie(&house, &anna).0).collect();
+        let answers: Vec<String> = std::thread::scope(|scope| {
+            let asked: Vec<_> = devices.iter().map(|device| scope.spawn(|| token(&ask(&house, Some(device), Some(&chat))))).collect();
+            asked.into_iter().map(|answer| answer.join().unwrap()).collect()
+        });
+        assert!(answers.iter().all(|answer| owner(&house, answer).as_deref() == Some("anna")), "{answers:?}");
+        let state = house.chat.state();
+        assert_eq!(state.chat.workspace.users.iter().filter(|user| user.username.as_deref() == Some("anna")).count(), 1);
+    }
+}
+
+#[test]
+fn a_chat_that_shows_no_identities_has_the_account_made_all_the_same() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    house.chat.state().services_visible = false;
+    let anna = house.server.add_user("anna", "user");
+    let (sub, unverified) = (anna.user.sub.clone(), UserPatch { email_verified: Some(false), ..UserPatch::default() });
+    house.server.admin(move |cx| users::set(cx, &sub, &unverified));
+    let (laptop, _) = cookie(&house, &anna);
+    assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&house.chat.url())))).as_deref(), Some("anna"));
+    assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
+}
+
+#[test]
+fn where_that_flow_fails_the_administrator_makes_the_account_and_the_reconciliation_names_it() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    let (anna, uta, chat) = (house.server.add_user("anna", "user"), house.server.add_user("uta", "user"), house.chat.url());
+    button(&house, &mut Browser::new(), &uta);
+    house.quiet();
+    house.chat.state().set("Accounts_OAuth_Custom-Besedka-secret", "not the secret");
+    let (laptop, _) = cookie(&house, &anna);
+    assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
+    assert_eq!(house.chat.state().count("users.create"), 1);
+    assert_eq!(identity(&house, "anna"), None);
+    let notes: Vec<String> = reconcile(&house).people.into_iter().flat_map(|person| person.notes).collect();
+    assert!(matches!(&notes[..], [note] if note.contains("has no OAuth identity")), "{notes:?}");
+}
+
+#[test]
+fn a_chat_that_speaks_for_another_client_gets_no_code_of_it() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    let redirect_uri = format!("{}/_oauth/besedka", house.chat.url());
+    let other = house.server.add_client_with("library", Preset::Web, |new| new.redirect_uris = vec![redirect_uri]);
+    house.chat.state().set("Accounts_OAuth_Custom-Besedka-id", other.id());
+    let anna = house.server.add_user("anna", "user");
+    let (laptop, _) = cookie(&house, &anna);
+    assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&house.chat.url())))).as_deref(), Some("anna"));
+    assert_eq!(codes(&house), []);
+}
+
+#[test]
+fn a_chat_whose_flow_does_not_answer_gets_another_try_and_no_half_account() {
+    let house = with_provider(Backend::Sqlite, MODERN[1], true);
+    let (anna, chat) = (house.server.add_user("anna", "user"), house.chat.url());
+    let (laptop, _) = cookie(&house, &anna);
+    for fault in [Fault::Status(503), Fault::Close, Fault::TooMany(7)] {
+        house.chat.state().fault("/oauth/", fault, 1);
+        let answer = ask(&house, Some(&laptop), Some(&chat));
+        assert_eq!(answer.status, 503, "{}", answer.text());
+        assert_eq!(house.chat.state().count("users.create"), 0);
+        assert_eq!(identity(&house, "anna"), None);
+    }
+    assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
+    assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
 }
 
 #[test]
@@ -152,7 +218,7 @@ fn where_the_button_takes_the_account_or_is_not_there_it_is_made_at_once() {
 fn a_chat_that_cannot_be_asked_keeps_nobody_from_a_link() {
     let house = with_provider(Backend::Sqlite, MODERN[1], true);
     let anna = house.server.add_user("anna", "user");
-    house.chat.state().fault("", propusk_tests::rocketchat::rest::Fault::Status(500), usize::MAX);
+    house.chat.state().fault("", Fault::Status(500), usize::MAX);
     let mut browser = Browser::new().stop_at(&house.chat.url());
     browser.visit(&house.server.url("/rocketchat/open?path=/channel/general")).unwrap();
     assert_eq!(browser.sign_in("anna", &anna.password).unwrap().url, format!("{}/channel/general", house.chat.url()));

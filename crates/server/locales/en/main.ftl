@@ -262,7 +262,5 @@ error-other-heading = This did not work
 error-other-hint = Go back to the application and start from there.
 chat-frame-heading = Sign in to the chat
 chat-frame-lead-in = You are signed in. The chat opens in a moment.
-chat-frame-lead-first = You are signed in. The first time, the chat makes your account: open it once by this button.
-chat-frame-first = Open the chat
 chat-frame-lead-out = The chat uses the same account as the site. Signing in opens a window that closes by itself.
 chat-frame-sign-in = Sign in

@@ -12,7 +12,7 @@ use crate::extract::authorization;
 use crate::extract::form::query;
 use crate::rocketchat::ask;
 use crate::rocketchat::connection::Connection;
-use crate::rocketchat::login::{first_sign_in, not_connected};
+use crate::rocketchat::login::not_connected;
 use crate::rocketchat::workspace::Workspace;
 use crate::state::AppState;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
@@ -71,18 +71,7 @@ async fn for_person(state: &AppState, request: &HttpRequest, now: UnixTime) -> R
         set_browser_cookie(state, &mut response, &browser);
         return Ok(response);
     };
-    let url = allowed_url(state, &base, &place, user.clone(), now).await?;
-    // By way of the chat's own button, once: it ends at the chat's home.
-    Ok(see_other(&first_sign_in_url(state, user).await.unwrap_or(url)))
-}
-
-/// The chat's own button, for somebody who has no account there yet and gets one by it alone. What cannot be asked keeps nobody out.
-async fn first_sign_in_url(state: &AppState, user: User) -> Option<String> {
-    let asked = ask(state, move |instance, outbound| first_sign_in(instance, outbound, &user)).await;
-    asked.and_then(|found| found).unwrap_or_else(|error| {
-        tracing::warn!(fault = %error.into_fault(), "whether a person has an account in the chat could not be asked");
-        None
-    })
+    Ok(see_other(&allowed_url(state, &base, &place, user, now).await?))
 }
 
 /// The address of a channel for whoever is signed in, by the session's cookie or by an access token that may ask.
@@ -277,8 +266,6 @@ struct ChatFrame<'a> {
     signed_in: bool,
     /// The window that signs in.
     sign_in_href: &'a str,
-    /// The chat's own button, for whom it has no account yet: `#chat-first`.
-    first_href: Option<&'a str>,
 }
 
 /// What the chat shows in place of its login form: the way to sign in; once signed in, the chat is told to ask again.
@@ -293,16 +280,11 @@ async fn framed(state: &AppState, request: &HttpRequest, now: UnixTime) -> Resul
     let signed_in = person(state, request, now).await?;
     let language = locale(state, request, Some(&params), &[], signed_in.as_ref().and_then(|(_, user)| user.locale.as_deref()));
     let sign_in_href = own_url(state, "/rocketchat/signed-in", &[]);
-    let first_href = match &signed_in {
-        Some((_, user)) => first_sign_in_url(state, user.clone()).await,
-        None => None,
-    };
     let view = ChatFrame {
         page: Page { switch_href: None, ..common(state, language, "/rocketchat/frame", &[]) },
         chat: &chat,
         signed_in: signed_in.is_some(),
         sign_in_href: &sign_in_href,
-        first_href: first_href.as_deref(),
     };
     let body = view.render().map_err(propusk_domain::Fault::broken)?;
     // The one page that may be framed, by the chat alone; there is nothing on it to be clicked against somebody's will.

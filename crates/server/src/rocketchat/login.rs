@@ -4,6 +4,7 @@
 
 use super::agree::{Found, find};
 use super::connection::Connection;
+use super::own_flow;
 use super::rest::{Rest, RestError};
 use super::token;
 use super::workspace::Workspace;
@@ -52,7 +53,7 @@ pub fn login_token(instance: &Instance, outbound: &Outbound, session: &Session, 
         }
     }
     let (chat_id, made) = match connection.filter(|_| settings.create_token_secret.is_some()) {
-        Some(connection) => by_administrator(instance, outbound, &connection, user)?,
+        Some(connection) => by_administrator(instance, outbound, &connection, session, user)?,
         None => by_access_token(instance, &anonymous, session, user)?,
     };
     keep(instance, &anonymous, session, chat_id, made)
@@ -67,18 +68,20 @@ pub fn not_connected() -> Refusal {
 }
 
 /// `users.createToken`, with the secret that the chat's environment holds; the account is made when there is none.
-fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Connection, user: &User) -> Result<(String, Secret)> {
+fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Connection, session: &Session, user: &User) -> Result<(String, Secret)> {
     let settings = &instance.settings.rocketchat;
     let (wanted, known) = instance.read(|cx| {
         let map = Map::load(cx.store, &settings.client, &settings.channels)?;
         Ok((map.wanted(user), cx.store.find_chat_id(&user.sub)?))
     })?;
-    let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
+    let look = || Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
+    let mut workspace = look();
     let found = find(&mut workspace, &wanted, known.as_deref()).map_err(|error| unanswered(&error))?;
+    let own_flow = found == Found::Nobody && workspace.takes_only_its_own().map_err(|error| unanswered(&error))?;
+    let found = if own_flow { by_own_flow(instance, outbound, look(), &wanted, session)? } else { found };
     let chat_id = match found {
         Found::Account(account) => account.id,
-        Found::Nobody if workspace.wants_first_sign_in().map_err(|error| unanswered(&error))? => return Err(by_the_button().into()),
-        Found::Nobody => create(&workspace, instance, &wanted, user).map_err(|error| unanswered(&error))?,
+        Found::Nobody => create(look(), instance, &wanted, user).map_err(|error| unanswered(&error))?,
         Found::Foreign(reason) => return Err(foreign(&reason).into()),
     };
     let (sub, id) = (user.sub.clone(), chat_id.clone());
@@ -98,33 +101,22 @@ fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Conne
     Ok((chat_id, made.ok_or_else(|| unanswered(&RestError::Garbage { status: 200 }))?))
 }
 
-/// Where the chat itself makes the account of a person who has none, by the OAuth button; `None` when that is not needed, or not known
-/// because the chat does not answer. Blocks.
-///
-/// # Errors
-/// Faults of the own database.
-pub fn first_sign_in(instance: &Instance, outbound: &Outbound, user: &User) -> Result<Option<String>> {
-    let settings = &instance.settings.rocketchat;
-    let (url, connection, wanted, known) = instance.read(|cx| {
-        let map = Map::load(cx.store, &settings.client, &settings.channels)?;
-        let connection = Connection::find(cx.store, settings, &instance.master)?;
-        Ok((Connection::url(cx.store, settings)?, connection, map.wanted(user), cx.store.find_chat_id(&user.sub)?))
-    })?;
-    let (Some(url), Some(connection), None, true) = (url, connection, known, settings.create_token_secret.is_some()) else { return Ok(None) };
-    let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
-    let nobody = matches!(find(&mut workspace, &wanted, None), Ok(Found::Nobody));
-    let wants = nobody && workspace.wants_first_sign_in().unwrap_or(false);
-    Ok(wants.then(|| format!("{url}/oauth/{}", settings.service)))
+/// Has the chat make the account by its own flow, so that its button takes the person in, too; `Nobody` when it does not.
+fn by_own_flow(instance: &Instance, outbound: &Outbound, mut workspace: Workspace, wanted: &Wanted, session: &Session) -> Result<Found> {
+    let walked = own_flow::walk(instance, &Rest::new(outbound.clone(), workspace.rest.base()), session)?;
+    if !walked {
+        tracing::warn!(sub = wanted.sub, "the chat's own sign-in makes no account: it is made by the administrator, and the button will not take it");
+    }
+    let found = find(&mut workspace, wanted, None).map_err(|error| unanswered(&error))?;
+    if !walked || matches!(found, Found::Account(_)) {
+        return Ok(found);
+    }
+    // A chat that shows no identity: nobody had the name a moment ago, and nobody else was signed in under it.
+    let made = workspace.account("username", &wanted.username).map_err(|error| unanswered(&error))?;
+    Ok(made.filter(|account| account.subject.is_none()).map_or(found, Found::Account))
 }
 
-fn by_the_button() -> Refusal {
-    Refusal::new(ErrorCode::InsufficientScope, "The first sign-in to the chat is by its button", Cause::ChatFirstSignIn)
-        .expected("an account that the chat has made at a sign-in by its button")
-        .received("nobody of that name, subject or address")
-        .fix("follow the link in the frame, or /rocketchat/open")
-}
-
-fn create(workspace: &Workspace, instance: &Instance, wanted: &Wanted, user: &User) -> Result<String, RestError> {
+fn create(mut workspace: Workspace, instance: &Instance, wanted: &Wanted, user: &User) -> Result<String, RestError> {
     // The chat wants an address. One that is not known to be theirs would let its owner take the account over.
     let unusable = || format!("{}@invalid.invalid", wanted.username.to_lowercase());
     let body = json!({
@@ -137,7 +129,13 @@ fn create(workspace: &Workspace, instance: &Instance, wanted: &Wanted, user: &Us
         "joinDefaultChannels": true,
         "sendWelcomeEmail": false,
     });
-    let answer = workspace.rest.post("users.create", &body)?;
+    let answer = match workspace.rest.post("users.create", &body) {
+        // Another device of theirs may have been faster.
+        Err(refused @ RestError::Refused { .. }) => {
+            return if let Found::Account(account) = find(&mut workspace, wanted, None)? { Ok(account.id) } else { Err(refused) };
+        }
+        answer => answer?,
+    };
     answer.pointer("/user/_id").and_then(serde_json::Value::as_str).map(str::to_owned).ok_or(RestError::Garbage { status: 200 })
 }
 

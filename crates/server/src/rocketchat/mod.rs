@@ -5,6 +5,7 @@ pub mod connection;
 pub(crate) mod courier;
 pub(crate) mod everybody;
 pub mod login;
+mod own_flow;
 pub mod provision;
 pub mod rest;
 pub mod sync;

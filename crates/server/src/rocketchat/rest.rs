@@ -188,6 +188,13 @@ impl Rest {
         self.post("logout", &json!({})).map(drop)
     }
 
+    /// `GET` of a page as a browser with these cookies (`name=value; …`) asks for it; no token goes along, and no redirect is followed.
+    pub fn visit(&self, path: &str, cookies: &str) -> Result<Answer, RestError> {
+        let request = Request::get(format!("{}{path}", self.base)).header("accept", "text/html").header("cookie", sensitive(cookies)?);
+        let request = request.body(Vec::new()).map_err(not_a_request)?;
+        Ok(self.outbound.send(request)?)
+    }
+
     fn fetch(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, RestError> {
         let mut url = format!("{}{path}", self.base);
         if !query.is_empty() {
@@ -205,7 +212,7 @@ impl Rest {
             let (method, code) = second_factor.headers();
             request = request.header("x-2fa-method", method).header("x-2fa-code", sensitive(code.expose())?);
         }
-        let request = request.body(body).map_err(|error| RestError::Unreachable(format!("not a request: {error}")))?;
+        let request = request.body(body).map_err(not_a_request)?;
         judge(&self.outbound.send(request)?)
     }
 }
@@ -237,6 +244,10 @@ impl From<Unanswered> for RestError {
             Unanswered::TooLarge => Self::Garbage { status: 200 },
         }
     }
+}
+
+fn not_a_request(error: ureq::http::Error) -> RestError {
+    RestError::Unreachable(format!("not a request: {error}"))
 }
 
 /// A header that no log line shows.

@@ -263,7 +263,7 @@ impl Run<'_> {
     /// identity tells nothing.
     fn lacks_identity(&mut self, wanted: &Wanted, account: &Account) -> Result<Option<String>, RestError> {
         let shown = self.workspace.known_accounts().is_some_and(|accounts| accounts.iter().any(|other| other.subject.is_some()));
-        if account.subject.is_some() || !wanted.active || !shown || !self.workspace.wants_first_sign_in()? {
+        if account.subject.is_some() || !wanted.active || !shown || !self.workspace.takes_only_its_own()? {
             return Ok(None);
         }
         Ok(Some("has no OAuth identity: the button says that the username already exists, until Merge users from distinct services is on".to_owned()))

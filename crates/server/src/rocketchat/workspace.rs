@@ -56,7 +56,7 @@ pub struct Workspace {
     /// Whether members are read as whole lists, because everybody will be asked for.
     whole: bool,
     major: Option<u32>,
-    first_sign_in: Option<bool>,
+    own_only: Option<bool>,
     roles: Option<Vec<Role>>,
     accounts: Option<Vec<Account>>,
     rooms: BTreeMap<String, Option<Room>>,
@@ -68,7 +68,7 @@ impl Workspace {
     pub fn new(rest: Rest, own_id: &str, service: &str, create_channels: bool, whole: bool) -> Self {
         let (own_id, service) = (own_id.to_owned(), service.to_owned());
         let (rooms, members) = (BTreeMap::new(), BTreeMap::new());
-        Self { rest, own_id, service, create_channels, whole, major: None, first_sign_in: None, roles: None, accounts: None, rooms, members }
+        Self { rest, own_id, service, create_channels, whole, major: None, own_only: None, roles: None, accounts: None, rooms, members }
     }
 
     /// The major version.
@@ -112,10 +112,10 @@ impl Workspace {
         Ok(self.accounts.as_deref().unwrap_or_default())
     }
 
-    /// Whether the chat takes a person in by the OAuth button only with an account that the button has made: the provider is on, the flow
+    /// Whether the chat takes a person in by the OAuth button only with an account that its own flow has made: the provider is on, the flow
     /// is the modern one, and accounts are not joined by name. Legacy flows join by e-mail address.
-    pub fn wants_first_sign_in(&mut self) -> Result<bool, RestError> {
-        if let Some(known) = self.first_sign_in {
+    pub fn takes_only_its_own(&mut self) -> Result<bool, RestError> {
+        if let Some(known) = self.own_only {
             return Ok(known);
         }
         let major = self.major()?;
@@ -126,9 +126,9 @@ impl Workspace {
         // Only the modern flow hides the button from older programs.
         let modern = |service: &Value| major >= 9 || is_on(service, "hideButtonOnMobile");
         let joins = |service: &Value| is_on(service, "mergeUsers") && is_on(service, "mergeUsersDistinctServices");
-        let wants = service.is_some_and(|service| modern(service) && !joins(service));
-        self.first_sign_in = Some(wants);
-        Ok(wants)
+        let own_only = service.is_some_and(|service| modern(service) && !joins(service));
+        self.own_only = Some(own_only);
+        Ok(own_only)
     }
 
     /// All accounts, where they have been read already.

@@ -3,17 +3,17 @@
 use serde_json::json;
 
 use super::answer::{Answer, Handled};
+use super::faults::Rule;
 use super::http::{Incoming, Outcome};
 use super::state::{Call, State};
 use super::{front, login, roles, rooms, settings, users};
 
-/// Handles a request with whatever fault is due, and writes it into the list of calls.
+/// Handles a request with whatever fault is due, and writes it into the list of calls if it is one of the API.
 pub(super) fn handle(state: &mut State, request: &Incoming) -> Outcome {
-    if !request.path.starts_with("/api/") {
-        return Outcome::Answer(front::handle(state, request));
-    }
+    let is_page = !request.path.starts_with("/api/");
     let endpoint = request.path.strip_prefix("/api/v1/").unwrap_or(&request.path).to_owned();
-    let due = state.faults.iter_mut().find(|rule| rule.left > 0 && endpoint.starts_with(&rule.endpoint));
+    let meets = |rule: &Rule| endpoint.starts_with(&rule.endpoint) && (!is_page || rule.endpoint.starts_with('/'));
+    let due = state.faults.iter_mut().find(|rule| rule.left > 0 && meets(rule));
     let fault = due.map(|rule| {
         rule.left -= 1;
         rule.fault.clone()
@@ -21,9 +21,12 @@ pub(super) fn handle(state: &mut State, request: &Incoming) -> Outcome {
     let outcome = if let Some(outcome) = fault.as_ref().and_then(|fault| fault.instead(state.now)) {
         outcome
     } else {
-        let answer = dispatch(state, request, &endpoint).unwrap_or_else(|refusal| refusal);
+        let answer = if is_page { front::handle(state, request) } else { dispatch(state, request, &endpoint).unwrap_or_else(|refusal| refusal) };
         fault.map_or(Outcome::Answer(answer.clone()), |fault| fault.after(answer))
     };
+    if is_page {
+        return outcome;
+    }
     let status = match &outcome {
         Outcome::Answer(answer) | Outcome::Late(_, answer) | Outcome::Held(_, answer) => answer.status,
         Outcome::Bytes(_) | Outcome::Close | Outcome::Silence => 0,

@@ -182,7 +182,8 @@ impl State {
         self.calls.iter().filter(|call| call.method == "POST" && call.status == 200 && call.endpoint != "login").collect()
     }
 
-    /// The next `times` requests whose endpoint begins with `endpoint` (all for an empty one) meet this fault.
+    /// The next `times` requests whose endpoint begins with `endpoint` (all of the API for an empty one) meet this fault; a page's
+    /// endpoint is its path with the slash at the beginning.
     pub fn fault(&mut self, endpoint: &str, fault: Fault, times: usize) {
         self.faults.push(Rule { endpoint: endpoint.into(), fault, left: times });
     }
