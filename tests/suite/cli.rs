@@ -50,6 +50,7 @@ impl Installation {
         command
             .env("PROPUSK__DATABASE__URL", format!("sqlite:{}", self.path("propusk.db").display()))
             .env("LC_ALL", "C")
+            .envs(arguments.contains(&"serve").then(|| ("PROPUSK__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()))))
             .envs(environment.iter().copied());
         let mut child = command
             .args(arguments)
@@ -174,6 +175,7 @@ fn a_client_is_added_with_or_without_a_secret() {
     assert_eq!(shown["redirect_uris"], json!(["https://example.org/a", "https://example.org/b"]));
     assert_eq!((&shown["scopes"], &shown["first_party"], &shown["name"]), (&json!("openid profile posts:read"), &json!(true), &json!("The site")));
     assert!(!shown.to_string().contains("sha256:"));
+    assert_eq!((&shown["secrets"][0]["last_used_at"], &shown["secrets"][0]["live"]), (&json!(null), &json!(true)));
     let third = home.json(&["client", "add", "chat2", "--preset", "rocket-chat", "--third-party"]);
     assert_eq!(home.json(&["client", "show", third["client_id"].as_str().unwrap()])["first_party"], json!(false));
 }

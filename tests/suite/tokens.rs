@@ -1,9 +1,9 @@
 //! The token endpoint's grants as clients see them, on both pairs of backends.
 
-use propusk_domain::admin::users;
+use propusk_domain::admin::{clients, users};
 use propusk_domain::client::Preset;
 use propusk_tests::http::Request;
-use propusk_tests::server::{Backend, TestServer};
+use propusk_tests::server::{Backend, Registered, START, TestServer};
 use std::sync::{Arc, Barrier};
 
 propusk_tests::on_each_backend![
@@ -16,6 +16,7 @@ propusk_tests::on_each_backend![
     a_disabled_person_is_gone_from_userinfo_at_once,
     client_credentials_write_nothing_durable,
     a_revoked_client_token_dies_alone,
+    it_is_known_which_secret_is_still_in_use,
 ];
 
 fn a_code_answers_tokens_once_and_its_replay_kills_them(backend: Backend) {
@@ -163,6 +164,33 @@ fn a_revoked_client_token_dies_alone(backend: Backend) {
     let form = [("client_id", "worker"), ("client_secret", service.secret.as_str()), ("token", tokens[0].as_str())];
     assert_eq!(Request::post(&server.url("/oauth/revoke")).post_form(&form).send().unwrap().status, 200);
     assert!(!active(&tokens[0]) && active(&tokens[1]));
+}
+
+/// What an operator wants to know before the old secret is ended.
+fn it_is_known_which_secret_is_still_in_use(backend: Backend) {
+    let server = TestServer::start(backend);
+    let old = server.add_client("worker", Preset::Service);
+    server.advance(5);
+    let new = server.admin(|cx| clients::rotate_secret(cx, "worker", 3600));
+    let new = Registered { secret: new.expose().to_owned(), ..old.clone() };
+    // Newest first.
+    let used = |server: &TestServer| {
+        let client = server.look(|cx| Ok(cx.store.find_client("worker")?)).unwrap();
+        client.secrets.iter().map(|secret| secret.last_used_at.map(|at| at.since(START))).collect::<Vec<_>>()
+    };
+    let ask = |server: &TestServer, client: &Registered| {
+        let form = [("client_id", "worker"), ("client_secret", client.secret.as_str()), ("grant_type", "client_credentials")];
+        Request::post(&server.url("/oauth/token")).post_form(&form).send().unwrap().status
+    };
+    let wrong = Registered { secret: "wrong".into(), ..old.clone() };
+    for (client, status, expected) in [(&wrong, 401, [None, None]), (&old, 200, [None, Some(5)]), (&new, 200, [Some(15), Some(5)])] {
+        let replica = server.replica(&[]);
+        assert_eq!(ask(&replica, client), status);
+        // What was noted is written when a server ends.
+        drop(replica);
+        assert_eq!(used(&server), expected);
+        server.advance(if status == 200 { 10 } else { 0 });
+    }
 }
 
 /// Runs `f` on `count` threads that begin together.

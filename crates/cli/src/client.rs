@@ -202,7 +202,8 @@ fn show(instance: &Instance, id: &str) -> Result<Report, Failure> {
     pairs.extend(fields.iter().map(|(name, value)| (name.as_str(), short(value))));
     pairs.extend(client.secrets.iter().map(|secret| {
         let end = secret.expires_at.map_or_else(String::new, |end| format!(", {} {end}", if secret.is_live(now) { "ends" } else { "ended" }));
-        ("secret", format!("made {}{end}", secret.created_at))
+        let used = secret.last_used_at.map_or_else(|| "never used".to_owned(), |at| format!("last used {at}"));
+        ("secret", format!("made {}{end}, {used}", secret.created_at))
     }));
     pairs.push(("created_at", client.created_at.to_string()));
     pairs.push(("updated_at", client.updated_at.to_string()));
@@ -266,7 +267,12 @@ fn document(client: &Row, now: UnixTime) -> Value {
     fields.insert("client_id".to_owned(), client.client_id.as_str().into());
     fields.insert("public".to_owned(), client.is_public().into());
     let secrets = client.secrets.iter().map(|secret| {
-        json!({ "created_at": secret.created_at.to_string(), "expires_at": secret.expires_at.map(|end| end.to_string()), "live": secret.is_live(now) })
+        json!({
+            "created_at": secret.created_at.to_string(),
+            "expires_at": secret.expires_at.map(|end| end.to_string()),
+            "last_used_at": secret.last_used_at.map(|at| at.to_string()),
+            "live": secret.is_live(now),
+        })
     });
     fields.insert("secrets".to_owned(), secrets.collect());
     fields.insert("created_at".to_owned(), client.created_at.to_string().into());

@@ -6,7 +6,7 @@ use crate::output::{Report, changes_text};
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use propusk_crypto::Algorithm;
-use propusk_domain::admin::clients::{self, ClientPatch, ListPatch};
+use propusk_domain::admin::clients::{self, AliasPatch, ClientPatch, ListPatch};
 use propusk_domain::client::{GrantType, Introspect};
 use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
@@ -173,7 +173,10 @@ impl Set {
             backchannel_logout_uri: self.backchannel_logout_uri,
             backchannel_logout_session_required: self.backchannel_logout_session_required.map(|switch| switch == Switch::On),
             gitlab_facade: self.gitlab_facade.map(|switch| switch == Switch::On),
-            scope_aliases: aliases.chain(remove_scope_alias.into_iter().map(|name| (name, None))).collect(),
+            scope_aliases: AliasPatch {
+                set: aliases.chain(remove_scope_alias.into_iter().map(|name| (name, None))).collect(),
+                ..AliasPatch::default()
+            },
         })
     }
 }

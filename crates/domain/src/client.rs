@@ -136,6 +136,8 @@ pub struct ClientSecret {
     pub created_at: UnixTime,
     /// When it stops working; `None` while it is the newest.
     pub expires_at: Option<UnixTime>,
+    /// When it was presented last, to the minute.
+    pub last_used_at: Option<UnixTime>,
 }
 
 impl ClientSecret {

@@ -1,7 +1,7 @@
 //! Client authentication (RFC 6749 §2.3) and the diagnosis of its boring failures.
 
 use crate::cause::Cause;
-use crate::client::{Client, is_valid_client_id};
+use crate::client::{Client, ClientSecret, is_valid_client_id};
 use crate::error::{Refusal, SHOWN, shape};
 use crate::time::UnixTime;
 use propusk_crypto::looks_like_hash;
@@ -14,8 +14,9 @@ pub(crate) const CORRECT_OR_REGISTER: &str = "correct the client id in the appli
 /// The one sentence for every failure: who cannot authenticate learns nothing else (RFC 6749 §5.2).
 const FAILED: &str = "Client authentication failed";
 
-/// Checks the credentials against the client that they name. A disabled or unknown client and a wrong secret look alike.
-pub fn authenticate(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<(), Refusal> {
+/// Checks the credentials against the client that they name; the secret that was presented, if the client has any. A disabled or
+/// unknown client and a wrong secret look alike.
+pub fn authenticate<'a>(client: Option<&'a Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<Option<&'a ClientSecret>, Refusal> {
     let basic = matches!(credentials, ClientCredentials::Basic { .. });
     judge(client, credentials, now).map_err(|mut refusal| {
         refusal.basic_challenge = basic;
@@ -23,7 +24,7 @@ pub fn authenticate(client: Option<&Client>, credentials: &ClientCredentials, no
     })
 }
 
-fn judge(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<(), Refusal> {
+fn judge<'a>(client: Option<&'a Client>, credentials: &ClientCredentials, now: UnixTime) -> Result<Option<&'a ClientSecret>, Refusal> {
     let refuse = |cause| Refusal::new(ErrorCode::InvalidClient, FAILED, cause);
     let Some(client) = client else {
         return Err(unknown_client(credentials.client_id()));
@@ -33,7 +34,7 @@ fn judge(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime
     }
     let rotate = format!("propusk client rotate-secret {}", client.client_id);
     match credentials {
-        ClientCredentials::None { .. } if client.is_public() => Ok(()),
+        ClientCredentials::None { .. } if client.is_public() => Ok(None),
         ClientCredentials::None { .. } => Err(refuse(Cause::SecretMissing)
             .expected("client_secret_basic or client_secret_post")
             .received("none: a client_id without a secret")
@@ -44,11 +45,13 @@ fn judge(client: Option<&Client>, credentials: &ClientCredentials, now: UnixTime
             .received(credentials.method())
             .fix("remove the client secret from the client's settings")),
         ClientCredentials::Post { secret, .. } => check(client, secret, now),
-        ClientCredentials::Basic { secret, raw, .. } => match raw {
+        ClientCredentials::Basic { secret, raw, .. } => {
             // Clients that do not form-encode are taken at their word where the two readings differ (RFC 6749 §2.3.1).
-            Some((_, raw_secret)) if diagnose_secret(client, raw_secret, now).is_none() => Ok(()),
-            _ => check(client, secret, now),
-        },
+            match raw.as_ref().and_then(|(_, raw_secret)| matching(client, raw_secret, true, now)) {
+                Some(known) => Ok(Some(known)),
+                None => check(client, secret, now),
+            }
+        }
     }
 }
 
@@ -127,8 +130,11 @@ pub fn disabled_client(client: &Client) -> Refusal {
         .fix(format!("propusk client set {} --enable", client.client_id))
 }
 
-fn check(client: &Client, presented: &str, now: UnixTime) -> Result<(), Refusal> {
-    let Some(cause) = diagnose_secret(client, presented, now) else { return Ok(()) };
+fn check<'a>(client: &'a Client, presented: &str, now: UnixTime) -> Result<Option<&'a ClientSecret>, Refusal> {
+    if let Some(known) = matching(client, presented, true, now) {
+        return Ok(Some(known));
+    }
+    let cause = why_not(client, presented, now);
     let fix = match cause {
         Cause::SecretHasWhitespace => "remove the white space around the secret in the client's settings".to_owned(),
         Cause::SecretNotFormDecoded => "send the secret unencoded in the form, or form-encoded once in Basic".to_owned(),
@@ -143,25 +149,30 @@ fn check(client: &Client, presented: &str, now: UnixTime) -> Result<(), Refusal>
 
 /// Why a presented secret would not work; `None` when it would.
 pub fn diagnose_secret(client: &Client, presented: &str, now: UnixTime) -> Option<Cause> {
-    let matches =
-        |candidate: &str, live: bool| client.secrets.iter().filter(|secret| secret.is_live(now) == live).any(|secret| secret.hash.matches(candidate));
-    if matches(presented, true) {
-        return None;
-    }
+    matching(client, presented, true, now).is_none().then(|| why_not(client, presented, now))
+}
+
+fn why_not(client: &Client, presented: &str, now: UnixTime) -> Cause {
+    let matches = |candidate: &str, live: bool| matching(client, candidate, live, now).is_some();
     if matches(presented, false) {
-        return Some(Cause::SecretExpired);
+        return Cause::SecretExpired;
     }
     if matches(presented.trim(), true) {
-        return Some(Cause::SecretHasWhitespace);
+        return Cause::SecretHasWhitespace;
     }
     if looks_like_hash(presented).is_some() || client.secrets.iter().any(|secret| secret.hash.as_str() == presented) {
-        return Some(Cause::SecretIsStoredHash);
+        return Cause::SecretIsStoredHash;
     }
     let decoded = percent_decoded(presented);
     if decoded.as_deref().is_some_and(|decoded| matches(decoded, true)) {
-        return Some(Cause::SecretNotFormDecoded);
+        return Cause::SecretNotFormDecoded;
     }
-    Some(Cause::SecretWrong)
+    Cause::SecretWrong
+}
+
+/// The client's secret of which this is the clear text, among those that are or are not live.
+fn matching<'a>(client: &'a Client, candidate: &str, live: bool, now: UnixTime) -> Option<&'a ClientSecret> {
+    client.secrets.iter().filter(|secret| secret.is_live(now) == live).find(|secret| secret.hash.matches(candidate))
 }
 
 /// What a secret looks like, without telling it.

@@ -82,6 +82,8 @@ pub trait Clients {
     fn insert_client_secret(&mut self, client_id: &str, secret: &ClientSecret) -> Stored<()>;
     /// Ends all secrets of the client that live beyond `expires_at`, except `keep`; how many.
     fn expire_client_secrets(&mut self, client_id: &str, keep: &str, expires_at: UnixTime) -> Stored<usize>;
+    /// Moves `last_used_at` of a secret forward, never back; no cache is told.
+    fn touch_client_secret(&mut self, id: &str, at: UnixTime) -> Stored<()>;
     /// Removes one secret; false when there is none of this identifier.
     fn delete_client_secret(&mut self, client_id: &str, id: &str) -> Stored<bool>;
 }

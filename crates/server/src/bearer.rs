@@ -82,7 +82,7 @@ async fn service_claims(state: &AppState, token: &str, scope: &str, now: UnixTim
 /// A personal token that counts now; read anew each time, so that a revocation counts at once. Its use is remembered.
 pub(crate) async fn personal(state: &AppState, token: String, now: UnixTime) -> Result<personal_token::Standing> {
     let standing = state.read(now, move |cx| personal_token::judge(cx.store, &token, cx.now)).await?;
-    state.personal_token_used(&standing.token.id, now);
+    state.used_tokens.note(&standing.token.id, now);
     Ok(standing)
 }
 

@@ -10,6 +10,7 @@ mod endpoints;
 mod error;
 mod extract;
 pub mod instance;
+mod last_uses;
 mod lookup;
 mod mail;
 pub mod metrics;

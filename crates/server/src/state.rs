@@ -4,6 +4,7 @@ use crate::backup::schedule::Status;
 use crate::cache::Caches;
 use crate::clock::Clock;
 use crate::instance::Instance;
+use crate::last_uses::LastUses;
 use crate::metrics::Metrics;
 use crate::outbound::Outbound;
 use crate::outbox::Poke;
@@ -91,14 +92,18 @@ pub struct Inner {
     keys: ArcSwap<ServerKeys>,
     jwks: ArcSwap<Document>,
     keys_read: Mutex<Option<Instant>>,
-    seen: Mutex<HashMap<String, UnixTime>>,
+    /// Sessions, personal tokens and clients' secrets that were used, by identifier.
+    pub used_sessions: LastUses,
+    /// See above.
+    pub used_tokens: LastUses,
+    /// See above.
+    pub used_secrets: LastUses,
     issued: Mutex<HashMap<String, u64>>,
     /// The one permit for verifying a client's secret that another server hashed, and how many wait for it.
     pub foreign_secrets: Semaphore,
     /// See above.
     pub foreign_secrets_waiting: AtomicUsize,
     imported_cost: Mutex<Option<(UnixTime, Option<String>)>>,
-    used_tokens: Mutex<HashMap<String, UnixTime>>,
 }
 
 /// A document that is served as it stands.
@@ -154,12 +159,13 @@ impl AppState {
             jwks: ArcSwap::from_pointee(jwks),
             keys: ArcSwap::new(keys),
             keys_read: Mutex::new(None),
-            seen: Mutex::default(),
+            used_sessions: LastUses::default(),
+            used_tokens: LastUses::default(),
+            used_secrets: LastUses::default(),
             issued: Mutex::default(),
             foreign_secrets: Semaphore::new(1),
             foreign_secrets_waiting: AtomicUsize::new(0),
             imported_cost: Mutex::default(),
-            used_tokens: Mutex::default(),
             settings,
             policy,
             db,
@@ -217,26 +223,6 @@ impl Inner {
             *last = Some(Instant::now());
         }
         due
-    }
-
-    /// A session was used; written later, off the request path.
-    pub fn session_seen(&self, sid: &str, now: UnixTime) {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).insert(sid.to_owned(), now);
-    }
-
-    /// The sessions that were used since this was asked last.
-    pub fn take_seen(&self) -> HashMap<String, UnixTime> {
-        std::mem::take(&mut *self.seen.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    /// A personal token was used; written later, off the request path.
-    pub fn personal_token_used(&self, id: &str, now: UnixTime) {
-        self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner).insert(id.to_owned(), now);
-    }
-
-    /// The personal tokens that were used since this was asked last.
-    pub fn take_used_tokens(&self) -> HashMap<String, UnixTime> {
-        std::mem::take(&mut *self.used_tokens.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// A client was given a token of its own; counted, not recorded one by one.

@@ -256,15 +256,18 @@ fn write_traces(state: &AppState, stop: &Stop) {
 fn write_notes(state: &AppState, stop: &Stop) {
     loop {
         let going_on = stop.wait(NOTES);
-        let (seen, issued, now) = (state.take_seen(), state.take_issued(), state.now());
-        let used = state.take_used_tokens();
-        if !(seen.is_empty() && issued.is_empty() && used.is_empty()) {
+        let (sessions, tokens, secrets) = (state.used_sessions.take(), state.used_tokens.take(), state.used_secrets.take());
+        let (issued, now) = (state.take_issued(), state.now());
+        if !(sessions.is_empty() && tokens.is_empty() && secrets.is_empty() && issued.is_empty()) {
             let written = state.db.write(move |store| {
-                for (sid, at) in &seen {
+                for (sid, at) in &sessions {
                     store.touch_session(sid, *at)?;
                 }
-                for (id, at) in &used {
+                for (id, at) in &tokens {
                     store.touch_personal_token(id, *at)?;
+                }
+                for (id, at) in &secrets {
+                    store.touch_client_secret(id, *at)?;
                 }
                 for (client_id, count) in &issued {
                     store.insert_audit(&client_tokens(client_id, *count, now))?;
@@ -272,7 +275,7 @@ fn write_notes(state: &AppState, stop: &Stop) {
                 Ok(())
             });
             if let Err(error) = written {
-                tracing::warn!(fault = %error.into_fault(), "used sessions and issued tokens could not be noted");
+                tracing::warn!(fault = %error.into_fault(), "what was used and issued could not be noted");
             }
         }
         if !going_on {

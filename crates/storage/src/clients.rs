@@ -35,6 +35,7 @@ struct SecretRow {
     hash: String,
     created_at: i64,
     expires_at: Option<i64>,
+    last_used_at: Option<i64>,
 }
 
 impl Clients for Tx<'_> {
@@ -138,6 +139,14 @@ impl Clients for Tx<'_> {
         Ok(count)
     }
 
+    fn touch_client_secret(&mut self, id: &str, at: UnixTime) -> Stored<()> {
+        self.run("touching a secret", |c| {
+            let older = client_secrets::last_used_at.is_null().or(client_secrets::last_used_at.lt(at.0));
+            diesel::update(client_secrets::table.find(id).filter(older)).set(client_secrets::last_used_at.eq(at.0)).execute(c)
+        })?;
+        Ok(())
+    }
+
     fn delete_client_secret(&mut self, client_id: &str, id: &str) -> Stored<bool> {
         let count = self.run("removing a secret", |c| {
             diesel::delete(client_secrets::table.filter(client_secrets::client_id.eq(client_id)).filter(client_secrets::id.eq(id))).execute(c)
@@ -158,6 +167,7 @@ impl Tx<'_> {
             hash: secret.hash.as_str().to_owned(),
             created_at: secret.created_at.0,
             expires_at: secret.expires_at.map(|end| end.0),
+            last_used_at: secret.last_used_at.map(|at| at.0),
         };
         self.run("adding a secret", |c| diesel::insert_into(client_secrets::table).values(row).execute(c))?;
         Ok(())
@@ -203,6 +213,12 @@ impl ClientRow {
 
 impl From<SecretRow> for ClientSecret {
     fn from(row: SecretRow) -> Self {
-        Self { id: row.id, hash: SecretHash::from_stored(row.hash), created_at: UnixTime(row.created_at), expires_at: row.expires_at.map(UnixTime) }
+        Self {
+            id: row.id,
+            hash: SecretHash::from_stored(row.hash),
+            created_at: UnixTime(row.created_at),
+            expires_at: row.expires_at.map(UnixTime),
+            last_used_at: row.last_used_at.map(UnixTime),
+        }
     }
 }

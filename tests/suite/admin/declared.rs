@@ -89,6 +89,23 @@ fn a_declaration_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
+fn scope_aliases_are_those_of_the_file_and_without_the_key_stay() {
+    let house = House::new();
+    let file =
+        |aliases: &str| format!("[[clients]]\nclient_id = \"wiki\"\npreset = \"web\"\nredirect_uris = [\"https://wiki.example.org/\"]\n{aliases}");
+    let aliases = |house: &House| {
+        let client = house.write(|cx| Ok(cx.store.find_client("wiki")?)).unwrap().unwrap();
+        client.settings.scope_aliases.into_iter().map(|(name, scope)| (name, scope.to_string())).collect::<Vec<_>>()
+    };
+    house.apply(&file("scope_aliases = { read = \"openid profile\", write = \"\" }"), Material::default(), false).unwrap();
+    let both = [("read".to_owned(), "openid profile".to_owned()), ("write".to_owned(), String::new())];
+    assert_eq!(aliases(&house), both);
+    assert_eq!(actions(&house.plan(&file(""), false)), [("wiki", Action::Unchanged)]);
+    house.apply(&file("scope_aliases = { read = \"openid profile\" }"), Material::default(), false).unwrap();
+    assert_eq!(aliases(&house), both[..1]);
+}
+
+#[test]
 fn a_role_map_keeps_the_lines_that_the_file_does_not_name() {
     let house = House::new();
     let map = |house: &House| house.write(|cx| Ok(cx.store.list_role_maps()?)).unwrap().into_iter().find(|map| map.name == "rocket-chat").unwrap();

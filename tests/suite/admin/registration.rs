@@ -3,7 +3,7 @@
 use super::{House, refused, strings, web};
 use propusk_crypto::{Algorithm, Secret};
 use propusk_domain::Cause;
-use propusk_domain::admin::clients::{self, ClientPatch, ListPatch, NewClient};
+use propusk_domain::admin::clients::{self, AliasPatch, ClientPatch, ListPatch, NewClient};
 use propusk_domain::client::{GrantType, Introspect, Preset};
 
 #[test]
@@ -108,7 +108,7 @@ fn every_setting_of_a_client_can_be_changed() {
         backchannel_logout_uri: Some("https://example.org/logout".into()),
         backchannel_logout_session_required: Some(true),
         gitlab_facade: Some(true),
-        scope_aliases: [("read".to_owned(), "posts:read".parse().ok())].into(),
+        scope_aliases: AliasPatch { set: [("read".to_owned(), "posts:read".parse().ok())].into(), ..AliasPatch::default() },
         disabled: None,
     };
     let changed = house.set_client("site", patch.clone()).unwrap();

@@ -19,7 +19,7 @@ fn client() -> RegisteredClient {
     let [mut role_map, _] = RoleMap::defaults();
     role_map.roles.insert("moderator".into(), vec!["moderator".into()]);
     let hash = Secret::new(SECRET.into()).hash();
-    let secrets = vec![ClientSecret { id: "s".into(), hash, created_at: UnixTime(0), expires_at: None }];
+    let secrets = vec![ClientSecret { id: "s".into(), hash, created_at: UnixTime(0), expires_at: None, last_used_at: None }];
     let client = Client {
         client_id: "rocketchat".into(),
         name: "Rocket.Chat".into(),

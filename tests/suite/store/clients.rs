@@ -11,6 +11,7 @@ on_each_database![
     clients_are_listed_in_the_order_of_bytes,
     a_change_leaves_secrets_and_origin_alone,
     ending_secrets_spares_the_kept_and_the_ending,
+    the_last_use_of_a_secret_never_goes_back,
     removing_a_client_removes_everything_of_its_own,
 ];
 
@@ -80,6 +81,18 @@ fn ending_secrets_spares_the_kept_and_the_ending(place: &Place) {
     let found: Vec<_> = secrets.iter().map(|secret| (secret.id.as_str(), secret.expires_at)).collect();
     assert_eq!(found, [("chat-new", None), ("sooner", ends(5)), ("later", ends(60)), ("chat-old", ends(60))]);
     assert_eq!(place.look(|store| store.find_client("site")), Some(client("site")));
+}
+
+fn the_last_use_of_a_secret_never_goes_back(place: &Place) {
+    place.put(|store| {
+        people_and_clients(store)?;
+        store.touch_client_secret("chat-new", NOW.plus(60))?;
+        store.touch_client_secret("chat-new", NOW)?;
+        store.touch_client_secret("nobody's", NOW)
+    });
+    let secrets = place.look(|store| store.find_client("chat")).unwrap().secrets;
+    let used: Vec<_> = secrets.iter().map(|secret| (secret.id.as_str(), secret.last_used_at)).collect();
+    assert_eq!(used, [("chat-new", Some(NOW.plus(60))), ("chat-old", None)]);
 }
 
 fn removing_a_client_removes_everything_of_its_own(place: &Place) {

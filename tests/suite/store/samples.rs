@@ -38,7 +38,13 @@ pub(crate) fn name(key: &str, sub: &str) -> SignInName {
 }
 
 pub(crate) fn secret(id: &str, age: i64) -> ClientSecret {
-    ClientSecret { id: id.to_owned(), hash: SecretHash::from_stored(format!("sha256:{id}")), created_at: NOW.plus(-age), expires_at: None }
+    ClientSecret {
+        id: id.to_owned(),
+        hash: SecretHash::from_stored(format!("sha256:{id}")),
+        created_at: NOW.plus(-age),
+        expires_at: None,
+        last_used_at: None,
+    }
 }
 
 pub(crate) fn client(client_id: &str) -> Client {

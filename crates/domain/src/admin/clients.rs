@@ -110,8 +110,17 @@ pub struct ClientPatch {
     pub backchannel_logout_session_required: Option<bool>,
     /// Whether it may read people in the form that GitLab has.
     pub gitlab_facade: Option<bool>,
-    /// Names of another server's scopes and what each is here; `None` takes a name out.
-    pub scope_aliases: BTreeMap<String, Option<Scope>>,
+    /// Names of another server's scopes and what each is here.
+    pub scope_aliases: AliasPatch,
+}
+
+/// What changes of the scope aliases: they are replaced first, then set name by name.
+#[derive(Debug, Clone, Default)]
+pub struct AliasPatch {
+    /// All of them from now on.
+    pub replace: Option<BTreeMap<String, Scope>>,
+    /// Some of them; `None` takes a name out.
+    pub set: BTreeMap<String, Option<Scope>>,
 }
 
 /// What changes of a list: it is replaced first, then added to, then taken from.
@@ -156,7 +165,7 @@ pub fn add(cx: &mut Cx<'_>, new: &NewClient) -> Result<(Client, Option<Secret>)>
 /// Registers a client of which only the hash of a secret is known, if anything.
 pub fn add_hashed(cx: &mut Cx<'_>, new: &NewClient, hash: Option<SecretHash>) -> Result<Client> {
     let mut client = checked(cx, new)?;
-    let row = |hash| ClientSecret { id: ids::sortable(cx.now, cx.rng), hash, created_at: cx.now, expires_at: None };
+    let row = |hash| ClientSecret { id: ids::sortable(cx.now, cx.rng), hash, created_at: cx.now, expires_at: None, last_used_at: None };
     client.secrets.extend(hash.map(row));
     insert(cx, &client)?;
     Ok(client)
@@ -305,7 +314,8 @@ pub(super) fn patched(client: &Client, patch: &ClientPatch) -> Client {
     }
     replace(&mut settings.backchannel_logout_session_required, patch.backchannel_logout_session_required);
     replace(&mut settings.gitlab_facade, patch.gitlab_facade);
-    for (name, scope) in &patch.scope_aliases {
+    replace(&mut settings.scope_aliases, patch.scope_aliases.replace.clone());
+    for (name, scope) in &patch.scope_aliases.set {
         match scope {
             Some(scope) => settings.scope_aliases.insert(name.clone(), scope.clone()),
             None => settings.scope_aliases.remove(name),
@@ -378,7 +388,7 @@ fn put_secret(cx: &mut Cx<'_>, mut client: Client, secret: &Secret, overlap: i64
 }
 
 fn row_of(secret: &Secret, now: UnixTime, rng: &dyn Random) -> ClientSecret {
-    ClientSecret { id: ids::sortable(now, rng), hash: secret.hash(), created_at: now, expires_at: None }
+    ClientSecret { id: ids::sortable(now, rng), hash: secret.hash(), created_at: now, expires_at: None, last_used_at: None }
 }
 
 /// The grant on which client-credentials tokens hang: issuing one of those writes nothing.

@@ -2,7 +2,7 @@
 //!
 //! What the file does not name stays as it is. Unknown keys are refused.
 
-use super::clients::{ClientPatch, ListPatch, NewClient};
+use super::clients::{AliasPatch, ClientPatch, ListPatch, NewClient};
 use super::users::{NewUser, UserPatch};
 use crate::client::{GrantType, Introspect, Preset};
 use crate::roles::RoleMap;
@@ -109,6 +109,8 @@ pub struct ClientEntry {
     pub scopes: Option<Scope>,
     /// Whether it skips consent.
     pub first_party: Option<bool>,
+    /// Names of another server's scopes and what each is here, as texts with spaces; an empty one means nothing.
+    pub scope_aliases: Option<BTreeMap<String, Scope>>,
     /// Whether it is refused everywhere.
     pub disabled: Option<bool>,
     /// The `aud` of its access tokens; an empty text means the issuer.
@@ -219,7 +221,7 @@ impl ClientEntry {
             backchannel_logout_uri: self.backchannel_logout_uri.clone(),
             backchannel_logout_session_required: self.backchannel_logout_session_required,
             gitlab_facade: self.gitlab_facade,
-            scope_aliases: BTreeMap::new(),
+            scope_aliases: AliasPatch { replace: self.scope_aliases.clone(), ..AliasPatch::default() },
         }
     }
 }

@@ -49,8 +49,13 @@ pub fn begin(cx: &mut Cx<'_>, client: &Client, with_secret: bool) -> Result<Prob
     let mut probe = Probe { sub: user.sub, username, cookie, secret: None, client_id: client.client_id.clone(), secret_id: None };
     if with_secret && !client.is_public() {
         let secret = Secret::generate(cx.rng, SECRET_PREFIX);
-        let row =
-            ClientSecret { id: ids::sortable(cx.now, cx.rng), hash: secret.hash(), created_at: cx.now, expires_at: Some(cx.now.plus(LIFETIME)) };
+        let row = ClientSecret {
+            id: ids::sortable(cx.now, cx.rng),
+            hash: secret.hash(),
+            created_at: cx.now,
+            expires_at: Some(cx.now.plus(LIFETIME)),
+            last_used_at: None,
+        };
         cx.store.insert_client_secret(&client.client_id, &row)?;
         probe.secret_id = Some(row.id);
         probe.secret = Some(secret);

@@ -161,7 +161,7 @@ fn preset_of(grant: &str, public: bool, redirect_uris: &[String]) -> Option<Pres
 
 fn patch_of(grant: &str, preset: Preset, key: &str, scopes: &OldScopes) -> ClientPatch {
     let mut patch = ClientPatch { scopes: ListPatch { add: scopes.of(key), ..ListPatch::default() }, ..ClientPatch::default() };
-    patch.scope_aliases = scopes.map.iter().map(|(theirs, ours)| (theirs.clone(), Some(ours.clone()))).collect();
+    patch.scope_aliases.set = scopes.map.iter().map(|(theirs, ours)| (theirs.clone(), Some(ours.clone()))).collect();
     if preset.has_people() && !matches!(grant, "authorization-code" | "openid-hybrid") {
         patch.grant_types.replace = Some(vec![GrantType::RefreshToken]);
     }

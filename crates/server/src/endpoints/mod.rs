@@ -32,7 +32,9 @@ async fn authenticated(state: &AppState, request: &HttpRequest, form: Form, now:
         Some(client) => Some(foreign_secret::upgraded(state, client, &credentials, now).await?),
         None => None,
     };
-    client_auth::authenticate(client.as_ref().map(|client| &client.client), &credentials, now)?;
+    if let Some(secret) = client_auth::authenticate(client.as_ref().map(|client| &client.client), &credentials, now)? {
+        state.used_secrets.note(&secret.id, now);
+    }
     let client = client.ok_or_else(|| client_auth::unknown_client(credentials.client_id()))?;
     Ok((params, client))
 }

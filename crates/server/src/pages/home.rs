@@ -39,7 +39,7 @@ pub(crate) async fn person(state: &AppState, request: &HttpRequest, now: UnixTim
     if let Some((session, _)) = &found
         && now.since(session.last_seen_at) >= state.settings.session.touch_interval
     {
-        state.session_seen(&session.sid, now);
+        state.used_sessions.note(&session.sid, now);
     }
     Ok(found)
 }

@@ -1,0 +1,1 @@
+ALTER TABLE client_secrets ADD COLUMN last_used_at BIGINT;
