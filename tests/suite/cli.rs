@@ -50,7 +50,7 @@ impl Installation {
         command
             .env("PROPUSK__DATABASE__URL", format!("sqlite:{}", self.path("propusk.db").display()))
             .env("LC_ALL", "C")
-            .envs(arguments.contains(&"serve").then(|| ("PROPUSK__HTTP__LISTEN", format!("127.0.0.1:{}", free_port()))))
+            .envs(arguments.contains(&"serve").then(|| ("PROPUSK__HTTP__LISTEN", format!("127.0.0.1:{}", propusk_tests::server::free_port()))))
             .envs(environment.iter().copied());
         let mut child = command
             .args(arguments)
