@@ -5,6 +5,7 @@ mod chat;
 mod compat;
 mod export;
 mod faults;
+mod natural;
 mod people;
 mod records;
 mod report;

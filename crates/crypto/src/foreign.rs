@@ -172,6 +172,10 @@ pub fn judge(encoded: &str) -> Judged {
     if encoded.len() > MAX_BYTES {
         return Judged::Refused("the text is too long for a password hash");
     }
+    // No hasher writes one, and PostgreSQL takes no NUL.
+    if encoded.chars().any(char::is_control) {
+        return Judged::Refused("the text has control characters");
+    }
     if let Some(weak) = weak(encoded) {
         return Judged::Weak(weak);
     }

@@ -14,7 +14,7 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
 use propusk_domain::import::tokens::ScopeMap;
-use propusk_domain::import::{Choices, NameBook, SeenKeys, SubChoice};
+use propusk_domain::import::{Choices, NameBook, NaturalKeys, SeenKeys, SubChoice};
 use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
 use report::Summary;
@@ -95,6 +95,8 @@ pub(crate) struct Run {
     pub(crate) groups: HashMap<String, String>,
     /// (Key of a person, address) that the site has verified, as [`NameBook::digest`].
     pub(crate) verified: HashSet<u64>,
+    /// People by the names that stand for them in a dump with natural keys.
+    pub(crate) natural_keys: NaturalKeys,
     /// The keys of people and of applications that were read.
     pub(crate) seen: SeenKeys,
     pub(crate) seen_applications: SeenKeys,
@@ -132,6 +134,7 @@ impl Django {
             book,
             groups: HashMap::new(),
             verified: HashSet::new(),
+            natural_keys: NaturalKeys::default(),
             seen: SeenKeys::default(),
             seen_applications: SeenKeys::default(),
             summary,

@@ -7,7 +7,7 @@ use propusk_crypto::SecretHash;
 use propusk_domain::Cx;
 use propusk_domain::import::oauth::{OldScopes, SiteApplication, SiteSecret, register};
 use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt};
-use propusk_domain::import::{Finding, Outcome};
+use propusk_domain::import::{Finding, Outcome, SiteClients};
 use std::collections::HashMap;
 
 /// Rows of one write transaction.
@@ -35,8 +35,7 @@ impl Run {
             |kind, _| kind == Kind::AccessToken,
             |_, item| {
                 let Ok(record) = item else { return Ok(()) };
-                let Some(application) = record.reference("application") else { return Ok(()) };
-                scopes.learn(application, record.text("scope").unwrap_or_default());
+                scopes.learn(record.pointer("application"), record.text("scope").unwrap_or_default());
                 Ok(())
             },
         )?;
@@ -44,9 +43,9 @@ impl Run {
         Ok(scopes)
     }
 
-    /// The key of each application → its client.
-    fn take_applications(&mut self, source: &mut Source, scopes: &OldScopes) -> Result<HashMap<String, String>, Failure> {
-        let mut clients = HashMap::new();
+    /// Which of them count here.
+    fn take_applications(&mut self, source: &mut Source, scopes: &OldScopes) -> Result<SiteClients, Failure> {
+        let mut clients = SiteClients::default();
         source.each(
             |kind, _| kind == Kind::Application,
             |_, item| {
@@ -69,7 +68,7 @@ impl Run {
                     Ok(application) => {
                         let outcome = self.take_application(&application)?;
                         if !matches!(outcome, Outcome::Left(_)) {
-                            clients.insert(application.key.clone(), application.new.client_id.clone());
+                            clients.insert(&application.key, &application.new.client_id);
                         }
                         outcome
                     }
@@ -131,12 +130,7 @@ impl Run {
         Ok(refreshes)
     }
 
-    fn take_tokens(
-        &mut self,
-        source: &mut Source,
-        clients: &HashMap<String, String>,
-        refreshes: &mut HashMap<String, SiteRefresh>,
-    ) -> Result<(), Failure> {
+    fn take_tokens(&mut self, source: &mut Source, clients: &SiteClients, refreshes: &mut HashMap<String, SiteRefresh>) -> Result<(), Failure> {
         let now = self.instance.clock.now();
         let mut batch = Vec::with_capacity(BATCH);
         source.each(
@@ -147,7 +141,7 @@ impl Run {
                 self.summary.access_tokens.read += 1;
                 let refresh = refreshes.remove(&record.key);
                 let had_refresh = refresh.is_some();
-                match SiteToken::read(&record, refresh, |key| clients.get(key).cloned(), &self.scope_map, now) {
+                match SiteToken::read(&record, refresh, clients, &self.natural_keys, &self.scope_map, now) {
                     Ok(Some(token)) => {
                         self.summary.access_tokens.ended += u64::from(!token.has_access());
                         batch.push(token);

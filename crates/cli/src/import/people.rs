@@ -15,6 +15,8 @@ const BATCH: usize = 200;
 impl Run {
     /// Learns the names of groups, and to whom each name belongs.
     pub(crate) fn look_ahead(&mut self, source: &mut Source, user_model: &str) -> Result<(), Failure> {
+        // Whose an address is can be told when everybody's name is known.
+        let mut verified = Vec::new();
         source.each(
             |kind, model| matches!(kind, Kind::Group | Kind::EmailAddress) || (kind == Kind::User && model == user_model),
             |kind, item| {
@@ -24,18 +26,28 @@ impl Run {
                         self.groups.insert(record.key.clone(), name.to_owned());
                     }
                 } else if kind == Kind::EmailAddress {
-                    if let (Some(true), Some(user), Some(email)) = (record.flag("verified"), record.reference("user"), record.trimmed("email")) {
-                        self.verified.insert(NameBook::digest(&user, email));
+                    if let (Some(true), Some(email)) = (record.flag("verified"), record.trimmed("email")) {
+                        verified.push((record.pointer("user"), email.to_owned()));
                     }
                 } else if let Some(name) = record.trimmed("username").or_else(|| record.trimmed("email")) {
                     self.book.reserve(name, &record.key);
                     if let Some(email) = record.trimmed("email") {
                         self.book.reserve_address(email, &record.key);
                     }
+                    // Either may be the model's USERNAME_FIELD; whoever both would mean is nobody.
+                    for natural in ["username", "email"].into_iter().filter_map(|column| record.text(column)) {
+                        self.natural_keys.learn(natural, &record.key);
+                    }
                 }
                 Ok(())
             },
-        )
+        )?;
+        for (user, email) in verified {
+            if let Ok(Some(user)) = self.natural_keys.resolve(user) {
+                self.verified.insert(NameBook::digest(&user, &email));
+            }
+        }
+        Ok(())
     }
 
     /// Takes everybody over.

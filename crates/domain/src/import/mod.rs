@@ -16,8 +16,10 @@ use serde::Serialize;
 
 pub use names::NameBook;
 pub use people::{Outcome, Prepared};
-pub use record::{Record, SeenKeys, key_text};
+pub use record::{NaturalKeys, Pointer, Record, SeenKeys, key_text};
+
 pub use site_user::{Choices, SiteUser, SubChoice};
+pub use tokens::SiteClients;
 
 /// One thing about one record that an operator should know.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

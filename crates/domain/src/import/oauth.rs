@@ -1,7 +1,7 @@
 //! Applications of django-oauth-toolkit become clients.
 
 use super::tokens::{ScopeMap, mapped_scope};
-use super::{Finding, Outcome, Record};
+use super::{Finding, Outcome, Pointer, Record};
 use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed};
 use crate::client::{GrantType, Preset, USER_SCOPES, is_reserved_scope, is_valid_client_id};
 use crate::context::Cx;
@@ -29,8 +29,8 @@ pub enum SiteSecret {
 /// What the applications of the site went on asking for.
 #[derive(Debug, Clone, Default)]
 pub struct OldScopes {
-    /// By the key of an application: the scopes of its tokens, mapped.
-    pub own: HashMap<String, BTreeSet<String>>,
+    /// By the key or natural key of an application: the scopes of its tokens, mapped.
+    own: HashMap<(bool, String), BTreeSet<String>>,
     /// What any application of the toolkit may ask for, mapped: every scope that the site is seen to have.
     pub all: BTreeSet<String>,
     /// The map.
@@ -48,7 +48,12 @@ impl OldScopes {
     }
 
     /// Takes note of a token's scope.
-    pub fn learn(&mut self, application: String, text: &str) {
+    pub fn learn(&mut self, application: Pointer, text: &str) {
+        let application = match application {
+            Pointer::Key(key) => (false, key),
+            Pointer::Natural(id) => (true, id),
+            Pointer::Null | Pointer::Unreadable => return,
+        };
         let scope = mapped_scope(text, &self.map);
         let own = self.own.entry(application).or_default();
         own.extend(scope.iter().take(Self::MOST.saturating_sub(own.len())).map(str::to_owned));
@@ -61,9 +66,10 @@ impl OldScopes {
         self.all.extend(shared.take(Self::MOST.saturating_sub(self.all.len())).map(str::to_owned));
     }
 
-    fn of(&self, key: &str) -> Vec<String> {
-        let own = self.own.get(key).cloned().unwrap_or_default();
-        self.all.union(&own).cloned().collect()
+    fn of(&self, key: &str, client_id: &str) -> Vec<String> {
+        let own = [(false, key.to_owned()), (true, client_id.to_owned())];
+        let own = own.iter().filter_map(|name| self.own.get(name)).flatten();
+        self.all.iter().chain(own).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
 }
 
@@ -122,7 +128,7 @@ impl SiteApplication {
         new.redirect_uris = redirect_uris;
         new.post_logout_redirect_uris = post_logout;
         new.first_party = record.flag("skip_authorization").or(Some(false));
-        new.more = patch_of(grant, preset, &record.key, scopes);
+        new.more = patch_of(grant, preset, scopes.of(&record.key, client_id), &scopes.map);
         Ok(Self { model: record.model.clone(), key: record.key.clone(), new, secret })
     }
 }
@@ -159,9 +165,9 @@ fn preset_of(grant: &str, public: bool, redirect_uris: &[String]) -> Option<Pres
     Some(if is_web { Preset::Spa } else { Preset::Native })
 }
 
-fn patch_of(grant: &str, preset: Preset, key: &str, scopes: &OldScopes) -> ClientPatch {
-    let mut patch = ClientPatch { scopes: ListPatch { add: scopes.of(key), ..ListPatch::default() }, ..ClientPatch::default() };
-    patch.scope_aliases.set = scopes.map.iter().map(|(theirs, ours)| (theirs.clone(), Some(ours.clone()))).collect();
+fn patch_of(grant: &str, preset: Preset, scopes: Vec<String>, map: &ScopeMap) -> ClientPatch {
+    let mut patch = ClientPatch { scopes: ListPatch { add: scopes, ..ListPatch::default() }, ..ClientPatch::default() };
+    patch.scope_aliases.set = map.iter().map(|(theirs, ours)| (theirs.clone(), Some(ours.clone()))).collect();
     if preset.has_people() && !matches!(grant, "authorization-code" | "openid-hybrid") {
         patch.grant_types.replace = Some(vec![GrantType::RefreshToken]);
     }

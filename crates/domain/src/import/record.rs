@@ -3,7 +3,7 @@
 use crate::time::UnixTime;
 use propusk_crypto::digest;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// One row.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,7 +21,7 @@ impl Record {
     pub fn parse(text: &str) -> Result<Self, String> {
         let value: Value = serde_json::from_str(text).map_err(|error| format!("not JSON: {error}"))?;
         let Value::Object(mut members) = value else { return Err("not an object".to_owned()) };
-        let model = members.get("model").and_then(Value::as_str).ok_or("it has no model")?.to_lowercase();
+        let model = members.get("model").and_then(Value::as_str).filter(|model| is_sound_key(model)).ok_or("it has no model")?.to_lowercase();
         let key = members.get("pk").and_then(key_text).unwrap_or_default();
         let Some(Value::Object(fields)) = members.remove("fields") else { return Err("it has no fields".to_owned()) };
         Ok(Self { model, key, fields })
@@ -62,11 +62,74 @@ impl Record {
         self.value(name).and_then(key_text)
     }
 
+    /// What a foreign key says; a column that is not there says nothing that could be read.
+    pub fn pointer(&self, name: &str) -> Pointer {
+        let value = self.fields.get(name).or_else(|| self.fields.get(&format!("{name}_id")));
+        let text = |value: &Value| key_text(value).filter(|key| is_sound_key(key));
+        let pointer = match value {
+            Some(Value::Null) => Some(Pointer::Null),
+            // A natural key of several parts belongs to a model of the site's own.
+            Some(Value::Array(parts)) => match parts.as_slice() {
+                [part] => text(part).map(Pointer::Natural),
+                _ => None,
+            },
+            Some(value) => text(value).map(Pointer::Key),
+            None => None,
+        };
+        pointer.unwrap_or(Pointer::Unreadable)
+    }
+
     /// The keys of a many-to-many column, or the single texts of natural keys.
     pub fn references(&self, name: &str) -> Vec<String> {
         let Some(Value::Array(values)) = self.value(name) else { return Vec::new() };
         values.iter().filter_map(|value| value.as_array().map_or_else(|| key_text(value), |natural| natural.first().and_then(key_text))).collect()
     }
+}
+
+/// What a foreign key says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Pointer {
+    /// There is nothing at the other end.
+    Null,
+    /// A primary key.
+    Key(String),
+    /// A name, as `dumpdata --natural-foreign` writes it.
+    Natural(String),
+    /// Something else; never to be taken for nothing.
+    Unreadable,
+}
+
+/// The primary keys of people by their natural ones.
+#[derive(Debug, Default)]
+pub struct NaturalKeys(HashMap<u64, Option<String>>);
+
+impl NaturalKeys {
+    /// Notes by which name the site may mean somebody.
+    pub fn learn(&mut self, name: &str, key: &str) {
+        let known = self.0.entry(short_digest(name)).or_insert_with(|| Some(key.to_owned()));
+        if known.as_deref() != Some(key) {
+            *known = None;
+        }
+    }
+
+    /// The primary key, `None` for null; or why it cannot be told.
+    pub fn resolve(&self, pointer: Pointer) -> Result<Option<String>, &'static str> {
+        match pointer {
+            Pointer::Null => Ok(None),
+            Pointer::Key(key) => Ok(Some(key)),
+            Pointer::Natural(name) => match self.0.get(&short_digest(&name)) {
+                Some(Some(key)) => Ok(Some(key.clone())),
+                Some(None) => Err("the name by which it means its person fits several"),
+                None => Err("the name by which it means its person fits nobody"),
+            },
+            Pointer::Unreadable => Err("which person it means cannot be read"),
+        }
+    }
+}
+
+/// Whether a key may be stored: printable, and short enough for an index of any database.
+pub(super) fn is_sound_key(key: &str) -> bool {
+    key.len() <= 255 && !key.chars().any(char::is_control)
 }
 
 /// A key as text: a number, a text, a UUID.
@@ -153,6 +216,25 @@ mod tests {
         for text in ["", "yesterday", "2026-11-20", "2026-13-01T00:00:00Z", "2026-11-20T25:00:00Z", "2026-11-20T12:00Z"] {
             assert_eq!(parse_time(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn a_foreign_key_is_null_only_where_it_is_written_so() {
+        let fields = r#"{"a":null,"b":5,"c_id":"x","d":["anna"],"e":["a","b"],"f":[],"g":true,"h":{},"i":"","j":["a\u0000"],"k":[["a"]]}"#;
+        let record = Record::parse(&format!(r#"{{"model":"a.b","pk":7,"fields":{fields}}}"#)).unwrap();
+        assert_eq!(record.pointer("a"), Pointer::Null);
+        assert_eq!((record.pointer("b"), record.pointer("c")), (Pointer::Key("5".to_owned()), Pointer::Key("x".to_owned())));
+        assert_eq!(record.pointer("d"), Pointer::Natural("anna".to_owned()));
+        for unreadable in ["e", "f", "g", "h", "i", "j", "k", "absent"] {
+            assert_eq!(record.pointer(unreadable), Pointer::Unreadable, "{unreadable}");
+        }
+        let mut keys = NaturalKeys::default();
+        for (name, key) in [("anna", "1"), ("anna", "1"), ("boris", "2"), ("boris", "3"), ("boris", "2")] {
+            keys.learn(name, key);
+        }
+        assert_eq!(keys.resolve(record.pointer("d")), Ok(Some("1".to_owned())));
+        assert!(keys.resolve(Pointer::Natural("boris".to_owned())).is_err(), "two are called so");
+        assert!(keys.resolve(Pointer::Natural("Anna".to_owned())).is_err());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A person as the site knows them.
 
 use super::Finding;
-use super::record::Record;
+use super::record::{Record, is_sound_key};
 use crate::error::Fault;
 use crate::time::UnixTime;
 use crate::user::{MAX_SIGN_IN_NAME, is_valid_sign_in_name};
@@ -94,6 +94,9 @@ impl SiteUser {
         let left_out = |slug, detail: &str| Finding::left_out(slug, &record.model, &record.key, detail);
         if record.key.is_empty() {
             return Err(left_out("no_key", "the record has no primary key: dump without --natural-primary"));
+        }
+        if !is_sound_key(&record.key) {
+            return Err(left_out("bad_key", "the primary key is longer than 255 bytes or not printable"));
         }
         let name =
             record.trimmed("username").or_else(|| record.trimmed("email")).ok_or_else(|| left_out("no_name", "there is no name to sign in with"))?;

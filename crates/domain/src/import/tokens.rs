@@ -1,6 +1,6 @@
 //! Live tokens of django-oauth-toolkit become adopted ones, so that nobody is signed out by the move.
 
-use super::{Finding, Outcome, Record};
+use super::{Finding, NaturalKeys, Outcome, Pointer, Record};
 use crate::client::{Client, GrantType};
 use crate::context::{Audit, Cx};
 use crate::error::{Fault, Result};
@@ -14,7 +14,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use propusk_crypto::digest;
 use propusk_protocol::Scope;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The token of a record by its SHA-256: the checksum that newer versions keep, or that of the clear column.
 pub fn digest_of(record: &Record) -> Option<String> {
@@ -69,6 +69,7 @@ impl SiteRefresh {
 pub struct SiteToken {
     model: String,
     key: String,
+    /// `None` for a client's own token.
     user: Option<String>,
     client_id: String,
     scope: Scope,
@@ -78,12 +79,39 @@ pub struct SiteToken {
     refresh: Option<SiteRefresh>,
 }
 
+/// The applications that count here.
+#[derive(Debug, Default)]
+pub struct SiteClients {
+    by_key: HashMap<String, String>,
+    ids: HashSet<String>,
+}
+
+impl SiteClients {
+    /// Notes the client of an application; one that was dumped without its primary key is known by its client_id alone.
+    pub fn insert(&mut self, key: &str, client_id: &str) {
+        if !key.is_empty() {
+            self.by_key.insert(key.to_owned(), client_id.to_owned());
+        }
+        self.ids.insert(client_id.to_owned());
+    }
+
+    /// The natural key of the toolkit's applications is their client_id.
+    fn of(&self, pointer: &Pointer) -> Option<&str> {
+        match pointer {
+            Pointer::Key(key) => self.by_key.get(key).map(String::as_str),
+            Pointer::Natural(id) => self.ids.get(id).map(String::as_str),
+            Pointer::Null | Pointer::Unreadable => None,
+        }
+    }
+}
+
 impl SiteToken {
     /// Reads an access token; `None` when neither it nor a refresh token of it is alive.
     pub fn read(
         record: &Record,
         refresh: Option<SiteRefresh>,
-        client_of: impl Fn(&str) -> Option<String>,
+        clients: &SiteClients,
+        people: &NaturalKeys,
         scopes: &ScopeMap,
         now: UnixTime,
     ) -> Result<Option<Self>, Finding> {
@@ -92,8 +120,10 @@ impl SiteToken {
         if expires <= now && refresh.is_none() {
             return Ok(None);
         }
-        let application = record.reference("application").unwrap_or_default();
-        let client_id = client_of(&application).ok_or_else(|| left_out("unknown_client", "its application was not taken over"))?;
+        let client_id = clients.of(&record.pointer("application"));
+        let client_id = client_id.ok_or_else(|| left_out("unknown_client", "its application was not taken over"))?.to_owned();
+        // A token of a person that became its client's own would outlive whatever happens to the person.
+        let user = people.resolve(record.pointer("user")).map_err(|reason| left_out("unknown_user", reason).named(&client_id))?;
         let access = if expires > now {
             Some((digest_of(record).ok_or_else(|| left_out("broken", "the token has neither a text nor a checksum"))?, expires))
         } else {
@@ -102,7 +132,7 @@ impl SiteToken {
         Ok(Some(Self {
             model: record.model.clone(),
             key: record.key.clone(),
-            user: record.reference("user"),
+            user,
             client_id,
             scope: mapped_scope(record.text("scope").unwrap_or_default(), scopes),
             issued_at: record.time("created").filter(|at| *at <= now).unwrap_or(now),
