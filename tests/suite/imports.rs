@@ -3,6 +3,7 @@
 mod channel;
 mod chat;
 mod compat;
+mod endings;
 mod export;
 mod faults;
 mod natural;

@@ -92,6 +92,8 @@ pub enum Revocation {
     ClientDisabled,
     /// The operator asked for it.
     ByOperator,
+    /// The site that had issued the token ended it there.
+    AtTheSite,
 }
 
 impl Revocation {
@@ -107,6 +109,7 @@ impl Revocation {
             Self::PasswordSet => "password_set",
             Self::ClientDisabled => "client_disabled",
             Self::ByOperator => "by_operator",
+            Self::AtTheSite => "at_the_site",
         }
     }
 }

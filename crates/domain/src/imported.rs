@@ -71,6 +71,10 @@ pub trait Imports {
     fn insert_adopted_token(&mut self, token: &AdoptedToken) -> Stored<bool>;
     /// By the digest of the token.
     fn find_adopted_token(&mut self, digest: &str) -> Stored<Option<AdoptedToken>>;
+    /// In the order of digests, those beyond `after`.
+    fn list_adopted_tokens(&mut self, after: Option<&str>, limit: i64) -> Stored<Vec<AdoptedToken>>;
+    /// False when there is none.
+    fn delete_adopted_token(&mut self, digest: &str) -> Stored<bool>;
     /// Replaces the hash of a client's secret; false when it is not `from` any more.
     fn replace_secret_hash(&mut self, client_id: &str, id: &str, from: &str, to: &str) -> Stored<bool>;
 }

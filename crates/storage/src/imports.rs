@@ -76,9 +76,20 @@ impl Imports for Tx<'_> {
 
     fn find_adopted_token(&mut self, digest: &str) -> Stored<Option<AdoptedToken>> {
         let row: Option<AdoptedRow> = self.run("finding an adopted token", |c| adopted_tokens::table.find(digest).first(c).optional())?;
-        let Some((digest, kind, grant_id, issued_at, expires_at)) = row else { return Ok(None) };
-        let kind = AdoptedKind::parse(&kind).ok_or_else(|| StorageError::corrupt("adopted_tokens", &digest, "kind", "is no kind"))?;
-        Ok(Some(AdoptedToken { digest, kind, grant_id, issued_at: UnixTime(issued_at), expires_at: expires_at.map(UnixTime) }))
+        row.map(adopted).transpose()
+    }
+
+    fn list_adopted_tokens(&mut self, after: Option<&str>, limit: i64) -> Stored<Vec<AdoptedToken>> {
+        let after = after.unwrap_or_default();
+        let rows: Vec<AdoptedRow> = self.run("listing adopted tokens", |c| {
+            adopted_tokens::table.filter(adopted_tokens::digest.gt(after)).order(adopted_tokens::digest).limit(limit).load(c)
+        })?;
+        rows.into_iter().map(adopted).collect()
+    }
+
+    fn delete_adopted_token(&mut self, digest: &str) -> Stored<bool> {
+        let count = self.run("ending an adopted token", |c| diesel::delete(adopted_tokens::table.find(digest)).execute(c))?;
+        Ok(count == 1)
     }
 
     fn replace_secret_hash(&mut self, client_id: &str, id: &str, from: &str, to: &str) -> Stored<bool> {
@@ -92,6 +103,11 @@ impl Imports for Tx<'_> {
         }
         Ok(count == 1)
     }
+}
+
+fn adopted((digest, kind, grant_id, issued_at, expires_at): AdoptedRow) -> Stored<AdoptedToken> {
+    let kind = AdoptedKind::parse(&kind).ok_or_else(|| StorageError::corrupt("adopted_tokens", &digest, "kind", "is no kind"))?;
+    Ok(AdoptedToken { digest, kind, grant_id, issued_at: UnixTime(issued_at), expires_at: expires_at.map(UnixTime) })
 }
 
 impl From<ImportedRow> for ImportedUser {

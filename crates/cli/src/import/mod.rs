@@ -5,6 +5,7 @@ mod oauth;
 mod people;
 mod report;
 pub(crate) mod source;
+mod tokens;
 
 use crate::failure::Failure;
 use crate::house;
@@ -13,7 +14,7 @@ use crate::output::Report;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
-use propusk_domain::import::tokens::ScopeMap;
+use propusk_domain::import::tokens::{Plan, ScopeMap};
 use propusk_domain::import::{Choices, NameBook, NaturalKeys, SeenKeys, SubChoice};
 use propusk_protocol::Scope;
 use propusk_server::instance::Instance;
@@ -104,6 +105,9 @@ pub(crate) struct Run {
     pub(crate) bar: ProgressBar,
     pub(crate) dry: bool,
     pub(crate) scope_map: ScopeMap,
+    pub(crate) tokens: tokens::SeenTokens,
+    /// What a dry run would have written.
+    pub(crate) plan: Plan,
 }
 
 impl Import {
@@ -141,6 +145,8 @@ impl Django {
             bar: bar(total, json),
             dry: self.dry_run,
             scope_map,
+            tokens: tokens::SeenTokens::default(),
+            plan: Plan::default(),
         };
         run.look_ahead(&mut source, &user_model)?;
         run.take_people(&mut source, &user_model)?;

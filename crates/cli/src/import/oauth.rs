@@ -1,4 +1,4 @@
-//! Applications and live tokens of django-oauth-toolkit.
+//! Applications of django-oauth-toolkit, then their tokens.
 
 use super::Run;
 use super::source::{Kind, Source};
@@ -6,12 +6,7 @@ use crate::failure::Failure;
 use propusk_crypto::SecretHash;
 use propusk_domain::Cx;
 use propusk_domain::import::oauth::{OldScopes, SiteApplication, SiteSecret, register};
-use propusk_domain::import::tokens::{Adopted, SiteRefresh, SiteToken, adopt};
 use propusk_domain::import::{Finding, Outcome, SiteClients};
-use std::collections::HashMap;
-
-/// Rows of one write transaction.
-const BATCH: usize = 200;
 
 impl Run {
     /// Registers the applications, then adopts the tokens.
@@ -20,12 +15,8 @@ impl Run {
         let clients = self.take_applications(source, &scopes)?;
         let mut refreshes = self.live_refreshes(source)?;
         self.take_tokens(source, &clients, &mut refreshes)?;
-        // Whatever is left names an access token that is not in the source.
-        for refresh in refreshes.into_values() {
-            self.summary.refresh_tokens.left_out += 1;
-            self.summary.find(Finding::left_out("no_scope", "refresh token", &refresh.key, "its access token is missing, and the scope with it"));
-        }
-        Ok(())
+        self.without_access_tokens(refreshes)?;
+        if self.summary.clients.read > 0 { self.tell_of_unseen_tokens() } else { Ok(()) }
     }
 
     /// The scopes of all tokens, dead ones, too: they say what was asked for.
@@ -96,95 +87,11 @@ impl Run {
             }
         };
         let application = application.clone();
-        let work = move |cx: &mut Cx<'_>| register(cx, &application, hash.clone(), dry);
-        Ok(if dry { self.instance.read(work) } else { self.instance.write(work) }?)
-    }
-
-    /// The live refresh tokens by the key of their access token: some 150 bytes each.
-    fn live_refreshes(&mut self, source: &mut Source) -> Result<HashMap<String, SiteRefresh>, Failure> {
-        let mut refreshes = HashMap::new();
-        let now = self.instance.clock.now();
-        source.each(
-            |kind, _| kind == Kind::RefreshToken,
-            |_, item| {
-                let Ok(record) = item else { return Ok(()) };
-                self.bar.inc(1);
-                self.summary.refresh_tokens.read += 1;
-                match SiteRefresh::read(&record, now) {
-                    Ok(Some((access, refresh))) => {
-                        if let Some(other) = refreshes.insert(access, refresh) {
-                            self.summary.refresh_tokens.left_out += 1;
-                            let detail = "a later one names the same access token";
-                            self.summary.find(Finding::left_out("duplicate_token", "refresh token", &other.key, detail));
-                        }
-                    }
-                    Ok(None) => self.summary.refresh_tokens.ended += 1,
-                    Err(finding) => {
-                        self.summary.refresh_tokens.left_out += 1;
-                        self.summary.find(finding);
-                    }
-                }
-                Ok(())
-            },
-        )?;
-        Ok(refreshes)
-    }
-
-    fn take_tokens(&mut self, source: &mut Source, clients: &SiteClients, refreshes: &mut HashMap<String, SiteRefresh>) -> Result<(), Failure> {
-        let now = self.instance.clock.now();
-        let mut batch = Vec::with_capacity(BATCH);
-        source.each(
-            |kind, _| kind == Kind::AccessToken,
-            |_, item| {
-                let Ok(record) = item else { return Ok(()) };
-                self.bar.inc(1);
-                self.summary.access_tokens.read += 1;
-                let refresh = refreshes.remove(&record.key);
-                let had_refresh = refresh.is_some();
-                match SiteToken::read(&record, refresh, clients, &self.natural_keys, &self.scope_map, now) {
-                    Ok(Some(token)) => {
-                        self.summary.access_tokens.ended += u64::from(!token.has_access());
-                        batch.push(token);
-                    }
-                    Ok(None) => self.summary.access_tokens.ended += 1,
-                    Err(finding) => {
-                        self.summary.access_tokens.left_out += 1;
-                        self.summary.refresh_tokens.left_out += u64::from(had_refresh);
-                        self.summary.find(finding);
-                    }
-                }
-                if batch.len() == BATCH {
-                    self.adopt_batch(std::mem::take(&mut batch))?;
-                }
-                Ok(())
-            },
-        )?;
-        self.adopt_batch(batch)
-    }
-
-    fn adopt_batch(&mut self, batch: Vec<SiteToken>) -> Result<(), Failure> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let dry = self.dry;
-        let work = move |cx: &mut Cx<'_>| batch.iter().map(|token| adopt(cx, token, dry)).collect::<Result<Vec<_>, _>>();
-        let adopted = if dry { self.instance.read(work) } else { self.instance.write(work) }?;
-        for Adopted { access, refresh } in adopted {
-            // Both stay behind for the same reason, which is told once.
-            let reason = [&access, &refresh]
-                .into_iter()
-                .flatten()
-                .find_map(|outcome| if let Outcome::Left(finding) = outcome { Some(finding.clone()) } else { None });
-            if let Some(outcome) = &access {
-                self.summary.access_tokens.count(outcome);
-            }
-            if let Some(outcome) = &refresh {
-                self.summary.refresh_tokens.count(outcome);
-            }
-            if let Some(finding) = reason {
-                self.summary.find(finding);
-            }
-        }
-        Ok(())
+        Ok(if dry {
+            let plan = &mut self.plan;
+            self.instance.read(|cx| register(cx, &application, hash, Some(plan)))
+        } else {
+            self.instance.write(move |cx: &mut Cx<'_>| register(cx, &application, hash.clone(), None))
+        }?)
     }
 }

@@ -224,6 +224,9 @@ impl Run {
             Outcome::Left(finding) => self.summary.find(finding),
             Outcome::Unchanged => {}
             Outcome::Added | Outcome::Changed => {
+                if self.dry {
+                    self.plan.person(&person.site.key, person.site.is_active);
+                }
                 let scheme = person.password.as_ref().map_or("none", |(_, cost)| cost.split('$').next().unwrap_or_default());
                 *self.summary.passwords.entry(scheme.to_owned()).or_default() += 1;
                 *self.summary.roles.entry(person.site.role.clone()).or_default() += 1;

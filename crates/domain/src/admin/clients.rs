@@ -173,6 +173,11 @@ pub fn add_hashed(cx: &mut Cx<'_>, new: &NewClient, hash: Option<SecretHash>) ->
 
 fn checked(cx: &mut Cx<'_>, new: &NewClient) -> Result<Client> {
     cx.store.take_turn()?;
+    preview(cx, new)
+}
+
+/// The client that would be registered, or why it would be refused; writes nothing.
+pub fn preview(cx: &mut Cx<'_>, new: &NewClient) -> Result<Client> {
     must_be_new(cx.store, &new.client_id)?;
     let client = draft(new, ids::sortable(cx.now, cx.rng), cx.now);
     check(cx, &client)?;

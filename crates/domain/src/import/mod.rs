@@ -3,6 +3,7 @@
 //! Reading a record decides nothing about the database; taking it over is one function inside a write transaction, so that
 //! a run can be repeated: what is known and unchanged stays, what was changed here since is left alone and reported.
 
+pub mod endings;
 pub mod home;
 pub mod names;
 pub mod oauth;

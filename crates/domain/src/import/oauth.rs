@@ -1,8 +1,8 @@
 //! Applications of django-oauth-toolkit become clients.
 
-use super::tokens::{ScopeMap, mapped_scope};
+use super::tokens::{Plan, ScopeMap, mapped_scope};
 use super::{Finding, Outcome, Pointer, Record};
-use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed};
+use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed, preview};
 use crate::client::{GrantType, Preset, USER_SCOPES, is_reserved_scope, is_valid_client_id};
 use crate::context::Cx;
 use crate::error::{Error, Result};
@@ -133,17 +133,18 @@ impl SiteApplication {
     }
 }
 
-/// Registers an application; one that is registered already stays as it is.
-pub fn register(cx: &mut Cx<'_>, application: &SiteApplication, hash: Option<SecretHash>, dry: bool) -> Result<Outcome> {
+/// Registers an application; one that is registered already stays as it is. With a plan the client is noted there, and nothing written.
+pub fn register(cx: &mut Cx<'_>, application: &SiteApplication, hash: Option<SecretHash>, plan: Option<&mut Plan>) -> Result<Outcome> {
     let client_id = &application.new.client_id;
     if cx.store.find_client(client_id)?.is_some() {
         return Ok(Outcome::Unchanged);
     }
-    if dry {
-        return Ok(Outcome::Added);
-    }
-    match add_hashed(cx, &application.new, hash) {
-        Ok(_) => Ok(Outcome::Added),
+    let added = match plan {
+        Some(plan) => preview(cx, &application.new).map(|client| plan.client(client)),
+        None => add_hashed(cx, &application.new, hash).map(|_| ()),
+    };
+    match added {
+        Ok(()) => Ok(Outcome::Added),
         // Checks come before every write, so nothing of it stands.
         Err(Error::Refused(refusal)) => {
             let received = refusal.detail.received.clone().unwrap_or_default();

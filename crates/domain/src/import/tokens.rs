@@ -1,5 +1,6 @@
 //! Live tokens of django-oauth-toolkit become adopted ones, so that nobody is signed out by the move.
 
+use super::record::short_digest;
 use super::{Finding, NaturalKeys, Outcome, Pointer, Record};
 use crate::client::{Client, GrantType};
 use crate::context::{Audit, Cx};
@@ -149,6 +150,25 @@ impl SiteToken {
     }
 }
 
+/// What a dry run would have written by now; empty in a real one.
+#[derive(Debug, Default)]
+pub struct Plan {
+    people: HashMap<u64, bool>,
+    clients: HashMap<String, Client>,
+}
+
+impl Plan {
+    /// Somebody would be here, able to sign in or not.
+    pub fn person(&mut self, site_key: &str, is_active: bool) {
+        self.people.insert(short_digest(site_key), is_active);
+    }
+
+    /// A client would be here.
+    pub fn client(&mut self, client: Client) {
+        self.clients.insert(client.client_id.clone(), client);
+    }
+}
+
 /// What became of a token and its refresh token; `None` where there was none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Adopted {
@@ -160,21 +180,23 @@ pub struct Adopted {
 
 /// Adopts a token: it hangs on a grant of its own, which has its scope and which logout everywhere, a disabled account and a
 /// revocation end. A client's own token does not hang on the standing grant, whose scope is all that the client may have.
-pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
+///
+/// With a plan nothing is written, and what the plan holds counts as if it were.
+pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, plan: Option<&Plan>) -> Result<Adopted> {
     let all = |outcome: Outcome| Adopted {
         access: token.access.as_ref().map(|_| outcome.clone()),
         refresh: token.refresh.as_ref().map(|_| outcome.clone()),
     };
     let left = |slug, detail: &str| Ok(all(Outcome::Left(Finding::left_out(slug, &token.model, &token.key, detail).named(&token.client_id))));
-    let Some(client) = cx.store.find_client(&token.client_id)? else {
-        // A dry run registers nothing, so there is nothing to ask.
-        return if dry { Ok(all(Outcome::Added)) } else { left("unknown_client", "its application was not taken over") };
+    let planned = plan.and_then(|plan| plan.clients.get(&token.client_id).cloned());
+    let Some(client) = planned.map_or_else(|| cx.store.find_client(&token.client_id), |client| Ok(Some(client)))? else {
+        return left("unknown_client", "its application was not taken over");
     };
     let grant_id = grant_id(token);
-    let person = match owner(cx, token)? {
-        Owner::Client => None,
-        Owner::Person(user) => Some(user),
-        Owner::Nobody if dry => return Ok(all(Outcome::Added)),
+    let owner = owner(cx, token, plan)?;
+    let person = match &owner {
+        Owner::Client | Owner::Planned => None,
+        Owner::Person(user) => Some(user.as_ref()),
         Owner::Nobody => return left("unknown_user", "its person was not taken over"),
         Owner::Disabled => return left("user_disabled", "its person is disabled"),
     };
@@ -185,13 +207,12 @@ pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
     if known {
         return Ok(all(Outcome::Unchanged));
     }
-    if dry {
-        return Ok(all(Outcome::Added));
-    }
     // The client may have a preset without refresh tokens; a token that can never be used is not kept.
-    let refresh = token.refresh.as_ref().filter(|_| person.is_some() && client.may_use(GrantType::RefreshToken));
-    make_grant(cx, token, refresh, &client, person.as_deref(), &grant_id)?;
-    write_tokens(cx, token, refresh, &grant_id)?;
+    let refresh = token.refresh.as_ref().filter(|_| !matches!(owner, Owner::Client) && client.may_use(GrantType::RefreshToken));
+    if plan.is_none() {
+        make_grant(cx, token, refresh, &client, person, &grant_id)?;
+        write_tokens(cx, token, refresh, &grant_id)?;
+    }
     let refused =
         || Finding::left_out("grant_not_taken", &token.model, &token.key, "the client does not refresh tokens here").named(&token.client_id);
     let refreshed = token.refresh.as_ref().map(|_| if refresh.is_some() { Outcome::Added } else { Outcome::Left(refused()) });
@@ -201,12 +222,19 @@ pub fn adopt(cx: &mut Cx<'_>, token: &SiteToken, dry: bool) -> Result<Adopted> {
 enum Owner {
     Client,
     Person(Box<User>),
+    /// Would be here after a real run.
+    Planned,
     Disabled,
     Nobody,
 }
 
-fn owner(cx: &mut Cx<'_>, token: &SiteToken) -> Result<Owner, Fault> {
+fn owner(cx: &mut Cx<'_>, token: &SiteToken, plan: Option<&Plan>) -> Result<Owner, Fault> {
     let Some(key) = &token.user else { return Ok(Owner::Client) };
+    match plan.and_then(|plan| plan.people.get(&short_digest(key))) {
+        Some(true) => return Ok(Owner::Planned),
+        Some(false) => return Ok(Owner::Disabled),
+        None => {}
+    }
     let Some(row) = cx.store.find_imported_user(key)? else { return Ok(Owner::Nobody) };
     Ok(match cx.store.find_user(&row.sub)? {
         Some(user) if user.is_active() => Owner::Person(Box::new(user)),
