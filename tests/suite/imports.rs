@@ -1,5 +1,6 @@
 //! Taking over a Django site: the built binary on the database of a running server, and fixtures made by the real Django.
 
+mod applications;
 mod channel;
 mod chat;
 mod compat;

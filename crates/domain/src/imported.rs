@@ -18,6 +18,19 @@ pub struct ImportedUser {
     pub cost: Option<String>,
 }
 
+/// An application of the site, as the last run of the import left it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImportedClient {
+    /// The client here.
+    pub client_id: String,
+    /// Digest of what the site said, its secret excepted.
+    pub source_digest: String,
+    /// Digest of the secret as the site has it.
+    pub secret_digest: String,
+    /// Digest of what was written here.
+    pub local_digest: String,
+}
+
 /// What an adopted token is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AdoptedKind {
@@ -65,6 +78,10 @@ pub trait Imports {
     fn find_imported_by_sub(&mut self, sub: &str) -> Stored<Option<ImportedUser>>;
     /// Replaces what was there under the same key.
     fn put_imported_user(&mut self, row: &ImportedUser) -> Stored<()>;
+    /// By the client here.
+    fn find_imported_client(&mut self, client_id: &str) -> Stored<Option<ImportedClient>>;
+    /// Replaces what was there of the same client.
+    fn put_imported_client(&mut self, row: &ImportedClient) -> Stored<()>;
     /// Scheme and parameters of most imported hashes that remain; `None` when none does.
     fn commonest_imported_cost(&mut self) -> Stored<Option<String>>;
     /// False when the token is known.

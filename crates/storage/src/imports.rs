@@ -2,11 +2,11 @@
 
 use crate::connection::{Both, MultiBackend};
 use crate::error::StorageError;
-use crate::schema::{adopted_tokens, client_secrets, imported_users};
+use crate::schema::{adopted_tokens, client_secrets, imported_clients, imported_users};
 use crate::transaction::Tx;
 use diesel::prelude::*;
 use propusk_crypto::ForeignHash;
-use propusk_domain::imported::{AdoptedKind, AdoptedToken, ImportedUser, Imports};
+use propusk_domain::imported::{AdoptedKind, AdoptedToken, ImportedClient, ImportedUser, Imports};
 use propusk_domain::records::ChangeKind;
 use propusk_domain::store::Stored;
 use propusk_domain::time::UnixTime;
@@ -47,6 +47,29 @@ impl Imports for Tx<'_> {
             cost: row.cost.clone(),
         };
         self.run("keeping an imported person", |c| diesel::insert_into(imported_users::table).values(row).execute(c))?;
+        Ok(())
+    }
+
+    fn find_imported_client(&mut self, client_id: &str) -> Stored<Option<ImportedClient>> {
+        let row: Option<(String, String, String, String)> =
+            self.run("finding an imported client", |c| imported_clients::table.find(client_id).first(c).optional())?;
+        Ok(row.map(|(client_id, source_digest, secret_digest, local_digest)| ImportedClient {
+            client_id,
+            source_digest,
+            secret_digest,
+            local_digest,
+        }))
+    }
+
+    fn put_imported_client(&mut self, row: &ImportedClient) -> Stored<()> {
+        self.run("forgetting an imported client", |c| diesel::delete(imported_clients::table.find(&row.client_id)).execute(c))?;
+        let row = (
+            imported_clients::client_id.eq(&row.client_id),
+            imported_clients::source_digest.eq(&row.source_digest),
+            imported_clients::secret_digest.eq(&row.secret_digest),
+            imported_clients::local_digest.eq(&row.local_digest),
+        );
+        self.run("keeping an imported client", |c| diesel::insert_into(imported_clients::table).values(row).execute(c))?;
         Ok(())
     }
 

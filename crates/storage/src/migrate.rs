@@ -29,7 +29,7 @@ BEGIN
           AND columns.table_name IN ('users', 'sign_in_names', 'clients', 'client_secrets', 'sessions', 'grants', 'consents', 'roles', 'role_maps',
                              'sealed_keys', 'denied_tokens', 'audit', 'refusals', 'changes', 'ephemeral',
                              'outbox', 'session_clients', 'chat_people', 'chat_tokens', 'chat_state', 'numeric_ids', 'flow_steps',
-                             'imported_users', 'adopted_tokens', 'personal_tokens')
+                             'imported_users', 'imported_clients', 'adopted_tokens', 'personal_tokens')
     LOOP
         EXECUTE format('ALTER TABLE %I ALTER COLUMN %I TYPE TEXT COLLATE \"C\"', c.table_name, c.column_name);
     END LOOP;

@@ -278,6 +278,15 @@ diesel::table! {
 }
 
 diesel::table! {
+    imported_clients (client_id) {
+        client_id -> Text,
+        source_digest -> Text,
+        secret_digest -> Text,
+        local_digest -> Text,
+    }
+}
+
+diesel::table! {
     adopted_tokens (digest) {
         digest -> Text,
         kind -> Text,

@@ -4,8 +4,8 @@ use crate::connection::AnyConnection;
 use crate::error::StorageError;
 use crate::schema::{
     adopted_tokens, audit, change_counter, changes, chat_people, chat_state, chat_tokens, client_secrets, clients, consents, denied_tokens,
-    ephemeral, flow_steps, grants, imported_users, numeric_ids, outbox, personal_tokens, refusals, role_maps, roles, sealed_keys, session_clients,
-    sessions, sign_in_names, users,
+    ephemeral, flow_steps, grants, imported_clients, imported_users, numeric_ids, outbox, personal_tokens, refusals, role_maps, roles, sealed_keys,
+    session_clients, sessions, sign_in_names, users,
 };
 use crate::transaction::Tx;
 use diesel::prelude::*;
@@ -97,6 +97,7 @@ impl Upkeep for Tx<'_> {
                 numeric_ids,
                 flow_steps,
                 imported_users,
+                imported_clients,
                 adopted_tokens,
                 personal_tokens
             ))

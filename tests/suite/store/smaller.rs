@@ -135,7 +135,7 @@ fn a_refusal_is_found_by_its_reference_in_any_case(place: &Place) {
 fn every_table_is_counted(place: &Place) {
     place.put(people_and_clients);
     let sizes = place.look(|store| store.table_sizes());
-    assert_eq!(sizes.len(), 25);
+    assert_eq!(sizes.len(), 26);
     for (table, rows) in [("users", 2), ("clients", 2), ("client_secrets", 4), ("grants", 2), ("sessions", 0)] {
         assert!(sizes.contains(&(table, rows)), "{table}: {sizes:?}");
     }

@@ -101,6 +101,7 @@ pub(crate) struct Run {
     /// The keys of people and of applications that were read.
     pub(crate) seen: SeenKeys,
     pub(crate) seen_applications: SeenKeys,
+    pub(crate) seen_client_ids: HashSet<String>,
     pub(crate) summary: Summary,
     pub(crate) bar: ProgressBar,
     pub(crate) dry: bool,
@@ -141,6 +142,7 @@ impl Django {
             natural_keys: NaturalKeys::default(),
             seen: SeenKeys::default(),
             seen_applications: SeenKeys::default(),
+            seen_client_ids: HashSet::new(),
             summary,
             bar: bar(total, json),
             dry: self.dry_run,

@@ -5,7 +5,8 @@ use super::source::{Kind, Source};
 use crate::failure::Failure;
 use propusk_crypto::SecretHash;
 use propusk_domain::Cx;
-use propusk_domain::import::oauth::{OldScopes, SiteApplication, SiteSecret, register};
+use propusk_domain::import::oauth::{OldScopes, SiteApplication, SiteSecret};
+use propusk_domain::import::register::{Registered, register};
 use propusk_domain::import::{Finding, Outcome, SiteClients};
 
 impl Run {
@@ -57,11 +58,11 @@ impl Run {
                 }
                 let outcome = match read {
                     Ok(application) => {
-                        let outcome = self.take_application(&application)?;
-                        if !matches!(outcome, Outcome::Left(_)) {
+                        let registered = self.take_application(&application)?;
+                        if registered.is_the_sites {
                             clients.insert(&application.key, &application.new.client_id);
                         }
-                        outcome
+                        registered.outcome
                     }
                     Err(finding) => Outcome::Left(finding),
                 };
@@ -75,7 +76,12 @@ impl Run {
         Ok(clients)
     }
 
-    fn take_application(&mut self, application: &SiteApplication) -> Result<Outcome, Failure> {
+    fn take_application(&mut self, application: &SiteApplication) -> Result<Registered, Failure> {
+        if !self.seen_client_ids.insert(application.new.client_id.clone()) {
+            let detail = "an application with the same client_id came before it, and was taken; the tokens of this one stay behind";
+            let finding = Finding::left_out("duplicate_client_id", &application.model, &application.key, detail).named(&application.new.client_id);
+            return Ok(Registered { outcome: Outcome::Left(finding), is_the_sites: false });
+        }
         let dry = self.dry;
         let hash = match &application.secret {
             SiteSecret::None => None,

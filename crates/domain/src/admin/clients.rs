@@ -165,8 +165,7 @@ pub fn add(cx: &mut Cx<'_>, new: &NewClient) -> Result<(Client, Option<Secret>)>
 /// Registers a client of which only the hash of a secret is known, if anything.
 pub fn add_hashed(cx: &mut Cx<'_>, new: &NewClient, hash: Option<SecretHash>) -> Result<Client> {
     let mut client = checked(cx, new)?;
-    let row = |hash| ClientSecret { id: ids::sortable(cx.now, cx.rng), hash, created_at: cx.now, expires_at: None, last_used_at: None };
-    client.secrets.extend(hash.map(row));
+    client.secrets.extend(hash.map(|hash| hashed(hash, cx.now, cx.rng)));
     insert(cx, &client)?;
     Ok(client)
 }
@@ -219,6 +218,29 @@ pub fn set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<(Cli
         cx.audit(Audit::of("client_enabled").client(client_id))?;
     }
     Ok((client, changes))
+}
+
+/// What [`set`] would change, or why it would be refused; writes nothing.
+pub fn preview_set(cx: &mut Cx<'_>, client_id: &str, patch: &ClientPatch) -> Result<Vec<FieldChange>> {
+    let before = find(cx.store, client_id)?;
+    let client = patched(&before, patch);
+    check(cx, &client)?;
+    Ok(diff::between(&diff::client_fields(&before), &diff::client_fields(&client)))
+}
+
+/// Puts a hash in the place of all secrets of the client.
+pub fn replace_secrets(cx: &mut Cx<'_>, client_id: &str, hash: Option<SecretHash>) -> Result<()> {
+    cx.store.take_turn()?;
+    let mut client = find(cx.store, client_id)?;
+    for secret in &client.secrets {
+        cx.store.delete_client_secret(client_id, &secret.id)?;
+    }
+    if let Some(hash) = hash {
+        cx.store.insert_client_secret(client_id, &hashed(hash, cx.now, cx.rng))?;
+    }
+    client.updated_at = cx.now;
+    cx.store.update_client(&client)?;
+    Ok(cx.audit(Audit::of("client_secret_rotated").client(client_id).detail("the one of the site that it came from"))?)
 }
 
 /// Gives the client a new secret. The ones before it end after `overlap` seconds, with 0 at once.
@@ -393,7 +415,11 @@ fn put_secret(cx: &mut Cx<'_>, mut client: Client, secret: &Secret, overlap: i64
 }
 
 fn row_of(secret: &Secret, now: UnixTime, rng: &dyn Random) -> ClientSecret {
-    ClientSecret { id: ids::sortable(now, rng), hash: secret.hash(), created_at: now, expires_at: None, last_used_at: None }
+    hashed(secret.hash(), now, rng)
+}
+
+fn hashed(hash: SecretHash, now: UnixTime, rng: &dyn Random) -> ClientSecret {
+    ClientSecret { id: ids::sortable(now, rng), hash, created_at: now, expires_at: None, last_used_at: None }
 }
 
 /// The grant on which client-credentials tokens hang: issuing one of those writes nothing.

@@ -9,6 +9,7 @@ pub mod names;
 pub mod oauth;
 pub mod people;
 pub mod record;
+pub mod register;
 pub mod site_user;
 pub mod tokens;
 

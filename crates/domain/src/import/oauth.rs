@@ -1,11 +1,9 @@
 //! Applications of django-oauth-toolkit become clients.
 
-use super::tokens::{Plan, ScopeMap, mapped_scope};
-use super::{Finding, Outcome, Pointer, Record};
-use crate::admin::clients::{ClientPatch, ListPatch, NewClient, add_hashed, preview};
+use super::tokens::{ScopeMap, mapped_scope};
+use super::{Finding, Pointer, Record};
+use crate::admin::clients::{ClientPatch, ListPatch, NewClient};
 use crate::client::{GrantType, Preset, USER_SCOPES, is_reserved_scope, is_valid_client_id};
-use crate::context::Cx;
-use crate::error::{Error, Result};
 use propusk_crypto::foreign::judge;
 use propusk_crypto::{Judged, Secret, SecretHash, WeakHash};
 use propusk_protocol::redirect_uri::check_registration;
@@ -84,6 +82,8 @@ pub struct SiteApplication {
     pub new: NewClient,
     /// Its secret.
     pub secret: SiteSecret,
+    /// The column that the secret was read from.
+    pub secret_text: String,
 }
 
 impl SiteApplication {
@@ -129,29 +129,13 @@ impl SiteApplication {
         new.post_logout_redirect_uris = post_logout;
         new.first_party = record.flag("skip_authorization").or(Some(false));
         new.more = patch_of(grant, preset, scopes.of(&record.key, client_id), &scopes.map);
-        Ok(Self { model: record.model.clone(), key: record.key.clone(), new, secret })
-    }
-}
-
-/// Registers an application; one that is registered already stays as it is. With a plan the client is noted there, and nothing written.
-pub fn register(cx: &mut Cx<'_>, application: &SiteApplication, hash: Option<SecretHash>, plan: Option<&mut Plan>) -> Result<Outcome> {
-    let client_id = &application.new.client_id;
-    if cx.store.find_client(client_id)?.is_some() {
-        return Ok(Outcome::Unchanged);
-    }
-    let added = match plan {
-        Some(plan) => preview(cx, &application.new).map(|client| plan.client(client)),
-        None => add_hashed(cx, &application.new, hash).map(|_| ()),
-    };
-    match added {
-        Ok(()) => Ok(Outcome::Added),
-        // Checks come before every write, so nothing of it stands.
-        Err(Error::Refused(refusal)) => {
-            let received = refusal.detail.received.clone().unwrap_or_default();
-            let detail = format!("{}: {received}", refusal.public);
-            Ok(Outcome::Left(Finding::left_out("refused", &application.model, &application.key, detail).named(client_id)))
-        }
-        Err(fault) => Err(fault),
+        Ok(Self {
+            model: record.model.clone(),
+            key: record.key.clone(),
+            new,
+            secret,
+            secret_text: record.text("client_secret").unwrap_or_default().to_owned(),
+        })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Which tables a backup holds. A migration that adds a table adds it here; a test compares the two.
 
 /// What is kept, parents before the rows that refer to them.
-pub(super) const KEPT: [&str; 23] = [
+pub(super) const KEPT: [&str; 24] = [
     "users",
     "sign_in_names",
     "clients",
@@ -24,6 +24,7 @@ pub(super) const KEPT: [&str; 23] = [
     "chat_state",
     "numeric_ids",
     "imported_users",
+    "imported_clients",
     "adopted_tokens",
 ];
 
