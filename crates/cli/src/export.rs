@@ -60,7 +60,7 @@ pub(crate) struct Export {
     #[arg(long, value_name = "DUMP")]
     onto: Option<PathBuf>,
     /// The user model of the fixture: auth.user, or the one of the dump
-    #[arg(long, value_name = "APP.MODEL")]
+    #[arg(long, value_name = "APP.MODEL", value_parser = model_name)]
     user_model: Option<String>,
     /// The column of the fixture that takes the role
     #[arg(long, value_name = "COLUMN")]
@@ -323,6 +323,14 @@ fn put(object: &mut Value, name: &str, value: Value) {
     if let Some(members) = object.as_object_mut() {
         members.insert(name.to_owned(), value);
     }
+}
+
+/// Django's models are two names of Python: that of the app and that of the class.
+fn model_name(text: &str) -> Result<String, String> {
+    let is_name =
+        |part: &str| !part.starts_with(|c: char| c.is_numeric()) && !part.is_empty() && part.chars().all(|c| c.is_alphanumeric() || c == '_');
+    let is_model = text.split_once('.').is_some_and(|(app, model)| is_name(app) && is_name(model));
+    if is_model { Ok(text.to_owned()) } else { Err("must be APP.MODEL, such as community.member".to_owned()) }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

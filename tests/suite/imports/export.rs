@@ -24,6 +24,19 @@ fn export(server: &TestServer, more: &[&str]) -> (Value, Value) {
     (serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap(), answer.json())
 }
 
+#[test]
+fn a_model_that_cannot_exist_is_wrong_usage() {
+    let server = TestServer::start(Backend::Sqlite);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("export.json");
+    let run = |model: &str| propusk(&server, &["export", path.to_str().unwrap(), "--format", "django", "--user-model", model]).code;
+    for bad in ["bad", "a b", "a.b c", "a.b.c", ".b", "a.", "", "1a.b", "a.2b", "a-b.c", "a.b\n"] {
+        assert_eq!(run(bad), 2, "{bad:?}");
+        assert!(!path.exists(), "{bad:?}");
+    }
+    assert_eq!(run("community2.Member_x"), 0);
+}
+
 fn keys(value: &Value) -> Vec<&str> {
     value.as_object().unwrap().keys().map(String::as_str).collect()
 }
