@@ -23,77 +23,179 @@ pub(crate) enum DumpError {
     /// It is something else.
     #[error("this is no dump: a JSON array of records (manage.py dumpdata), or a record a line, was expected")]
     NotADump,
-    /// It ends too early.
-    #[error("the file ends in the middle: the dump was cut off")]
-    Truncated,
+    /// It ends inside a record.
+    #[error("the file ends inside record {0}: it was cut off, or that record lacks a brace or a quotation mark")]
+    Inside(u64),
+    /// It ends before its array does.
+    #[error("the file ends after record {0} without the ] that closes the array: it was cut off, or a record lacks a brace")]
+    Unclosed(u64),
+    /// Something stands behind the array.
+    #[error("the array of records ends after record {0}, and something else follows: was another file appended?")]
+    Behind(u64),
 }
 
 /// The records of a file, one after the other.
 pub(crate) struct Elements<R> {
     input: R,
+    state: State,
+}
+
+/// Where the reader is between records.
+struct State {
     place: u64,
     array: bool,
     ended: bool,
+    /// Whether the rest of a line that cannot be read is to be passed over.
+    skipping: bool,
+    /// Whether the byte before was the end of a line.
+    at_line_start: bool,
 }
 
 /// Where the scanner is inside a record.
 #[derive(Default)]
 struct Scan {
     text: Vec<u8>,
+    shape: Shape,
     depth: u32,
     in_string: bool,
     escaped: bool,
     too_long: bool,
 }
 
+/// What an element begins with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Shape {
+    /// Nothing has begun.
+    #[default]
+    None,
+    Object,
+    /// An array or a text: it ends as an object does.
+    Closed,
+    /// A number or a word: whatever stands behind it ends it.
+    Bare,
+}
+
+/// What a byte does to the scanner.
+enum Step {
+    More,
+    /// The record is complete with this byte.
+    Complete,
+    /// It was complete before this byte, which belongs to what follows.
+    Before,
+    /// The line cannot be read; the rest of it is passed over.
+    BadLine(&'static str),
+    /// The record was not closed, and the next one begins with this byte.
+    Restart,
+}
+
+const NO_OBJECT: &str = "the record is no object";
+const NOT_CLOSED: &str = "the record is not closed before the next one begins";
+const OPEN_TEXT: &str = "a text in the record is not closed before the line ends";
+
 impl<R: BufRead> Elements<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { input, place: 0, array: false, ended: false }
+        Self { input, state: State { place: 0, array: false, ended: false, skipping: false, at_line_start: true } }
     }
 
     /// The next record; `None` at the end.
     pub(crate) fn next(&mut self) -> Result<Option<Element>, DumpError> {
         let mut scan = Scan::default();
         loop {
-            let chunk = match self.input.fill_buf() {
+            let Self { input, state } = self;
+            let chunk = match input.fill_buf() {
                 Ok(chunk) => chunk,
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => return Err(error.into()),
             };
             if chunk.is_empty() {
-                return if scan.depth > 0 || (self.array && !self.ended) { Err(DumpError::Truncated) } else { Ok(None) };
+                return state.at_the_end(&scan);
             }
             let mut used = 0;
-            let mut complete = false;
-            for byte in chunk {
-                used += 1;
-                if scan.depth == 0 {
-                    match byte {
-                        b'{' if !self.ended => {
-                            scan.push(*byte);
-                        }
-                        b'[' if !self.array && self.place == 0 => self.array = true,
-                        b']' if self.array && !self.ended => self.ended = true,
-                        b',' | b' ' | b'\t' | b'\n' | b'\r' | 0xEF | 0xBB | 0xBF => {}
-                        _ => return Err(DumpError::NotADump),
-                    }
-                } else if scan.push(*byte) {
-                    complete = true;
-                    break;
+            let mut found = None;
+            for &byte in chunk {
+                let step = state.step(&mut scan, byte)?;
+                if !matches!(step, Step::Before | Step::Restart) {
+                    used += 1;
+                    state.at_line_start = byte == b'\n';
                 }
+                found = match step {
+                    Step::More => continue,
+                    Step::Complete | Step::Before => Some(std::mem::take(&mut scan).finish(state.place + 1)),
+                    Step::BadLine(reason) => {
+                        state.skipping = byte != b'\n';
+                        Some(Element::Broken(state.place + 1, reason))
+                    }
+                    Step::Restart => Some(Element::Broken(state.place + 1, NOT_CLOSED)),
+                };
+                break;
             }
-            self.input.consume(used);
-            if complete {
-                self.place += 1;
-                return Ok(Some(scan.finish(self.place)));
+            input.consume(used);
+            if let Some(element) = found {
+                state.place += 1;
+                return Ok(Some(element));
             }
         }
     }
 }
 
+impl State {
+    fn at_the_end(&self, scan: &Scan) -> Result<Option<Element>, DumpError> {
+        if scan.shape != Shape::None {
+            return Err(DumpError::Inside(self.place + 1));
+        }
+        if self.array && !self.ended { Err(DumpError::Unclosed(self.place)) } else { Ok(None) }
+    }
+
+    fn step(&mut self, scan: &mut Scan, byte: u8) -> Result<Step, DumpError> {
+        if self.skipping {
+            self.skipping = byte != b'\n';
+            return Ok(Step::More);
+        }
+        if scan.shape != Shape::None {
+            return Ok(if self.array { scan.push(byte) } else { self.in_line(scan, byte) });
+        }
+        let is_between = matches!(byte, b',' | b' ' | b'\t' | b'\n' | b'\r' | 0xEF | 0xBB | 0xBF);
+        match byte {
+            _ if is_between => Ok(Step::More),
+            _ if self.ended => Err(DumpError::Behind(self.place)),
+            b'[' if !self.array && self.place == 0 => {
+                self.array = true;
+                Ok(Step::More)
+            }
+            b']' if self.array => {
+                self.ended = true;
+                Ok(Step::More)
+            }
+            b'{' => Ok(scan.begin(Shape::Object, byte)),
+            _ if !self.array && self.place == 0 => Err(DumpError::NotADump),
+            _ if !self.array => Ok(Step::BadLine(NO_OBJECT)),
+            b'[' | b'"' => Ok(scan.begin(Shape::Closed, byte)),
+            _ => Ok(scan.begin(Shape::Bare, byte)),
+        }
+    }
+
+    /// Without an array around them records are told apart by lines: a bad one costs no other. JSON has no line end inside a text, and
+    /// nobody begins a line with a brace that is not a record's.
+    fn in_line(&self, scan: &mut Scan, byte: u8) -> Step {
+        match byte {
+            b'\n' if scan.in_string => Step::BadLine(OPEN_TEXT),
+            b'{' if self.at_line_start && !scan.in_string => Step::Restart,
+            _ => scan.push(byte),
+        }
+    }
+}
+
 impl Scan {
-    /// Takes a byte; whether the record is complete.
-    fn push(&mut self, byte: u8) -> bool {
+    fn begin(&mut self, shape: Shape, byte: u8) -> Step {
+        self.shape = shape;
+        self.push(byte)
+    }
+
+    /// Takes a byte.
+    fn push(&mut self, byte: u8) -> Step {
+        if self.shape == Shape::Bare && matches!(byte, b',' | b']' | b' ' | b'\t' | b'\n' | b'\r') {
+            return Step::Before;
+        }
         if self.text.len() < MAX_RECORD {
             self.text.push(byte);
         } else {
@@ -101,25 +203,23 @@ impl Scan {
         }
         if self.escaped {
             self.escaped = false;
-        } else if self.in_string {
-            match byte {
-                b'\\' => self.escaped = true,
-                b'"' => self.in_string = false,
-                _ => {}
-            }
-        } else {
-            match byte {
-                b'"' => self.in_string = true,
-                b'{' | b'[' => self.depth += 1,
-                b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                _ => {}
-            }
-            return self.depth == 0;
+            return Step::More;
         }
-        false
+        match byte {
+            b'\\' if self.in_string => self.escaped = true,
+            b'"' => self.in_string = !self.in_string,
+            b'{' | b'[' if !self.in_string => self.depth += 1,
+            b'}' | b']' if !self.in_string => self.depth = self.depth.saturating_sub(1),
+            _ => {}
+        }
+        let is_complete = self.shape != Shape::Bare && self.depth == 0 && !self.in_string;
+        if is_complete { Step::Complete } else { Step::More }
     }
 
     fn finish(self, place: u64) -> Element {
+        if self.shape != Shape::Object {
+            return Element::Broken(place, NO_OBJECT);
+        }
         if self.too_long {
             return Element::Broken(place, "the record is longer than a mebibyte");
         }
@@ -165,13 +265,49 @@ mod tests {
         assert!(matches!(found.first(), Some(Element::Broken(1, _))));
     }
 
+    fn places(text: &str) -> Vec<Result<String, u64>> {
+        let found = all(text.as_bytes()).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let place = |element| match element {
+            Element::Record(text) => Ok(text),
+            Element::Broken(place, _) => Err(place),
+        };
+        found.into_iter().map(place).collect()
+    }
+
+    #[test]
+    fn what_is_no_object_costs_only_itself() {
+        let one = || Ok("{}".to_owned());
+        for bare in ["null", "5", "-1.5e3", r#""x""#, r#""a, ]\" {""#, "[]", r#"[{"a": "]"}, [1]]"#, "true", "}"] {
+            assert_eq!(places(&format!("[{{}}, {bare}, {{}}]")), [one(), Err(2), one()], "{bare}");
+            assert_eq!(places(&format!("[{bare},{{}},{bare}]")), [Err(1), one(), Err(3)], "{bare}");
+            assert_eq!(places(&format!("[{bare}\n]")), [Err(1)], "{bare}");
+        }
+    }
+
+    #[test]
+    fn a_bad_line_costs_only_itself() {
+        let one = || Ok(r#"{"a": {}}"#.to_owned());
+        for bad in ["null", "hello {}", r#"{"a": "x"#, r#"{"a": "x}"#, r#"{"a": {"#, r#"{"a": [{"b": 1}"#, "]", "[]", r#""{"#] {
+            assert_eq!(places(&format!("{{\"a\": {{}}}}\n{bad}\n{{\"a\": {{}}}}\n")), [one(), Err(2), one()], "{bad}");
+        }
+        // A record over several lines, as jq prints it.
+        let printed = "{\n  \"a\": [\n    {\n      \"b\": 1\n    }\n  ]\n}";
+        assert_eq!(places(&format!("{printed}\n{printed}\n")), [Ok(printed.to_owned()), Ok(printed.to_owned())]);
+    }
+
     #[test]
     fn what_is_no_dump_or_is_cut_off_is_said() {
-        for text in ["hello", "[1]", "{} x", "[{}] {}", "<html>"] {
+        for text in ["hello", "<html>", "5", "\"x\"", "]"] {
             assert!(matches!(all(text.as_bytes()), Err(DumpError::NotADump)), "{text}");
         }
-        for text in ["[", "[{}", "[{}, {\"a\": ", "{\"a\": \""] {
-            assert!(matches!(all(text.as_bytes()), Err(DumpError::Truncated)), "{text}");
+        for (text, place) in [("[{}, {\"a\": ", 2), ("{\"a\": \"", 1), ("[nul", 1), ("{}\n{\"a\"", 2)] {
+            assert!(matches!(all(text.as_bytes()), Err(DumpError::Inside(found)) if found == place), "{text}: {:?}", all(text.as_bytes()));
+        }
+        for (text, place) in [("[", 0), ("[{}", 1), ("[{}, null ", 2)] {
+            assert!(matches!(all(text.as_bytes()), Err(DumpError::Unclosed(found)) if found == place), "{text}: {:?}", all(text.as_bytes()));
+        }
+        for text in ["[{}] {}", "[{}]\nhello", "[{}][{}]", "[{}]]"] {
+            assert!(matches!(all(text.as_bytes()), Err(DumpError::Behind(1))), "{text}");
         }
     }
 }
