@@ -11,6 +11,8 @@ propusk_tests::on_each_backend![
     names_that_are_taken_here_are_reported,
     addresses_that_allauth_has_verified_open_the_form_and_others_do_not,
     a_subject_that_is_a_clients_identifier_is_refused_and_the_other_way_about,
+    one_element_that_is_no_record_costs_only_itself,
+    a_name_of_the_mapping_file_that_nobody_has_is_reported,
 ];
 
 fn every_record_that_cannot_be_taken_is_reported_and_the_others_are_taken(backend: Backend) {
@@ -134,6 +136,48 @@ fn a_file_that_is_no_dump_or_was_cut_off_changes_nothing() {
     assert_eq!(propusk(&server, &["import", "django"]).code, 2);
     assert_eq!(import(&server, &fixture("dot-3.4.json"), &["--role-map", "admin=tsar"]).code, 1);
     assert_eq!(import(&server, &fixture("dot-3.4.json"), &["--user-model", "auth.group"]).code, 1);
+}
+
+fn one_element_that_is_no_record_costs_only_itself(backend: Backend) {
+    let (one, other) = (user_record(json!(1), "anna", json!({})), user_record(json!(2), "boris", json!({})));
+    let file = tempfile::NamedTempFile::new().unwrap();
+    for bad in ["null", "5", "\"x\"", "[]", "[{}]"] {
+        for text in [format!("[{one}, {bad}, {other}]"), format!("{one}\n{bad}\n{other}\n")] {
+            let server = TestServer::start(backend);
+            std::fs::write(file.path(), text).unwrap();
+            let (dry, wet) = (import(&server, file.path(), &["--dry-run"]), import(&server, file.path(), &[]));
+            assert_eq!((dry.code, wet.code), (3, 0), "{bad}: {}", wet.stdout);
+            assert!(wet.findings().contains(&("broken".to_owned(), "record 2".to_owned(), true)), "{bad}: {}", wet.stdout);
+            assert_eq!((&wet.json()["users"]["added"], &wet.json()["users"]["left_out"]), (&json!(2), &json!(1)), "{bad}");
+        }
+    }
+    let server = TestServer::start(backend);
+    for (text, sentence) in [
+        (format!("[{one}] {other}"), "the array of records ends after record 1, and something else follows"),
+        (format!("[{one}, {{\"model\": \"auth"), "the file ends inside record 2"),
+        (format!("[{one}"), "the file ends after record 1 without the ]"),
+        ("hello".to_owned(), "this is no dump"),
+    ] {
+        std::fs::write(file.path(), text).unwrap();
+        let answer = import(&server, file.path(), &[]);
+        assert!(answer.code == 1 && answer.stdout.contains(sentence), "{sentence}: {}", answer.stdout);
+    }
+    assert!(server.look(|cx| Ok(cx.store.list_users(None, None, 10)?)).is_empty());
+}
+
+fn a_name_of_the_mapping_file_that_nobody_has_is_reported(backend: Backend) {
+    let server = TestServer::start(backend);
+    let file = dump(&[user_record(json!(1), "Иван", json!({})), user_record(json!(2), "anna@example.org", json!({}))]);
+    let names = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(names.path(), r#"{"Иван": "vanya", "иван": "vanja", "nobody\u0000": "somebody"}"#).unwrap();
+    for more in [&["--dry-run"][..], &[], &[]] {
+        let answer = import(&server, file.path(), &[&["--names", names.path().to_str().unwrap()], more].concat());
+        let findings = answer.json()["findings"].clone();
+        let told: Vec<_> = findings.as_array().unwrap().iter().filter(|finding| finding["slug"] == "unknown_name").collect();
+        assert_eq!(told.len(), 2, "{}", answer.stdout);
+        assert!(told.iter().any(|finding| finding["name"] == "иван"), "{}", answer.stdout);
+    }
+    assert_eq!(person(&server, "Иван").unwrap().username, "vanya");
 }
 
 /// 100,000 people; the kernel tells the largest resident size that the process ever had.

@@ -259,13 +259,27 @@ fn a_scope_of_this_server_is_not_given_to_everybody_because_one_application_had_
     let text = std::fs::read_to_string(fixture("dot-3.4.json")).unwrap().replace("groups:read", "propusk:users chat.open reports");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), text).unwrap();
-    let answer = import(&server, file.path(), &[&ROLES[..], &["--scope-map", "read=propusk:users"]].concat());
-    assert_eq!((answer.code, answer.json()["scopes"].clone()), (0, json!(["reports"])), "{}", answer.stdout);
-    for id in ["oldapp", "chat"] {
-        let scopes = client(&server, id).settings.scopes;
-        assert!(scopes.contains("reports") && !scopes.contains("chat.open"), "{id}: {scopes}");
+    for privileged in ["read=propusk:users", "read=profile propusk:tokens", "x=chat.open", "x=read_user"] {
+        assert_eq!(import(&server, file.path(), &["--scope-map", privileged]).code, 2, "{privileged}");
     }
-    assert!(!client(&server, "oldapp").settings.scopes.contains("propusk:users"));
+    assert!(server.look(|cx| Ok(cx.store.list_clients()?)).is_empty());
+    let dry = import(&server, file.path(), &[&ROLES[..], &["--dry-run"]].concat());
+    let answer = import(&server, file.path(), &ROLES);
+    assert_eq!((answer.code, answer.json()["scopes"].clone()), (0, json!(["read", "reports"])), "{}", answer.stdout);
+    for answer in [&dry, &answer] {
+        let findings = answer.json()["findings"].clone();
+        let told: Vec<_> = findings.as_array().unwrap().iter().filter(|finding| finding["slug"] == "privileged_scope").collect();
+        assert_eq!((told.len(), &told[0]["name"]), (1, &json!("mobile")), "{}", answer.stdout);
+        let detail = told[0]["detail"].as_str().unwrap();
+        assert!(detail.ends_with("propusk client set mobile --add-scope chat.open --add-scope propusk:users"), "{detail}");
+    }
+    // Not even the client whose tokens had them, nor its tokens.
+    for id in ["oldapp", "chat", "mobile"] {
+        let scopes = client(&server, id).settings.scopes;
+        assert!(scopes.contains("reports") && !scopes.contains("chat.open") && !scopes.contains("propusk:users"), "{id}: {scopes}");
+    }
+    let api = server.add_client("api", Preset::Api);
+    assert_eq!(introspect(&server, &api, "anna-mobile-access-token").json()["scope"], "openid reports");
 }
 
 /// Each guess costs what a password does; only one is computed at a time, a few wait, and people sign in meanwhile.

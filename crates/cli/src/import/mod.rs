@@ -14,6 +14,7 @@ use crate::output::Report;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_crypto::PasswordHasher;
+use propusk_domain::client::is_reserved_scope;
 use propusk_domain::import::tokens::{Plan, ScopeMap};
 use propusk_domain::import::{Choices, NameBook, NaturalKeys, SeenKeys, SubChoice};
 use propusk_protocol::Scope;
@@ -80,7 +81,7 @@ pub(crate) struct Django {
     emails_verified: bool,
     /// A scope of the site and what it becomes here (nothing, when empty), in tokens and in what clients ask for; others stay as they
     /// are; may be repeated
-    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = crate::client_set::alias)]
+    #[arg(long = "scope-map", value_name = "SITE=OURS", value_parser = scope_rule)]
     scope_map: Vec<(String, Scope)>,
     /// The user model, where several look like one: app.model, or the table
     #[arg(long, value_name = "MODEL")]
@@ -215,6 +216,16 @@ fn bar(total: u64, json: bool) -> ProgressBar {
     let target = if json { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let style = ProgressStyle::with_template("{bar:40} {pos}/{len} records, {eta} left").unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), target).with_style(style)
+}
+
+/// What opens something of this server is given to one client by its name, not to whatever a site called so.
+fn scope_rule(text: &str) -> Result<(String, Scope), String> {
+    let (theirs, ours) = crate::client_set::alias(text)?;
+    let reserved = ours.iter().find(|word| is_reserved_scope(word)).map(str::to_owned);
+    match reserved {
+        Some(word) => Err(format!("{word} opens something of this server: propusk client set CLIENT --add-scope {word} gives it to a client")),
+        None => Ok((theirs, ours)),
+    }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -81,6 +81,10 @@ impl Run {
     pub(crate) fn tell_of_rules(&mut self) {
         let rule = |at: usize| self.choices.role_map.get(at).map(|(from, to)| format!("{from}={to}")).unwrap_or_default();
         let mut findings = Vec::new();
+        for name in self.book.unmatched() {
+            let detail = "the file of --names gives a username, but nobody at the site has this name";
+            findings.push(Finding::note("unknown_name", &self.summary.user_model, "", detail).named(name));
+        }
         for ((first, later), count) in &self.summary.shadowed {
             let (first, later) = (rule(*first), rule(*later));
             let detail = format!("{first} decides where {later} applies, too ({count} of the people): the rule that stands first does");

@@ -4,7 +4,7 @@ use super::record::short_digest;
 use crate::error::Fault;
 use crate::store::Store;
 use crate::user::{MAX_USERNAME, is_valid_username, name_key};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Which names of the dump are spoken for. Names are held as 64 bits of a digest: 100,000 people take a few megabytes.
 #[derive(Debug, Default)]
@@ -15,6 +15,8 @@ pub struct NameBook {
     made: HashSet<u64>,
     /// Name at the site → username here, from the mapping file.
     chosen: HashMap<String, String>,
+    /// The names of the mapping file that nobody was found to have yet.
+    unmatched: BTreeSet<String>,
     /// The key of an address → whose it is.
     addresses: HashMap<u64, u64>,
 }
@@ -31,7 +33,8 @@ impl NameBook {
                 return Err(format!("{site} → {username}: the username is given twice"));
             }
         }
-        Ok(Self { owners: HashMap::new(), made, chosen, addresses: HashMap::new() })
+        let unmatched = chosen.keys().cloned().collect();
+        Ok(Self { made, chosen, unmatched, ..Self::default() })
     }
 
     /// What a person's address is remembered by: 64 bits, whatever its case.
@@ -41,7 +44,13 @@ impl NameBook {
 
     /// Notes whose name it is before anybody is taken over, so that an exact name is never given to somebody else.
     pub fn reserve(&mut self, name: &str, site_key: &str) {
+        self.unmatched.remove(name);
         self.owners.entry(short_digest(&name_key(name))).or_insert_with(|| short_digest(site_key));
+    }
+
+    /// The names of the mapping file that nobody at the site has.
+    pub fn unmatched(&self) -> impl Iterator<Item = &str> {
+        self.unmatched.iter().map(String::as_str)
     }
 
     /// Notes whose address it is.

@@ -29,6 +29,8 @@ pub enum SiteSecret {
 pub struct OldScopes {
     /// By the key or natural key of an application: the scopes of its tokens, mapped.
     own: HashMap<(bool, String), BTreeSet<String>>,
+    /// In the same way: the scopes of its tokens that open something of this server, and are not taken.
+    reserved: HashMap<(bool, String), BTreeSet<String>>,
     /// What any application of the toolkit may ask for, mapped: every scope that the site is seen to have.
     pub all: BTreeSet<String>,
     /// The map.
@@ -42,7 +44,7 @@ impl OldScopes {
     /// The scopes that the map names are known without any token, whatever they are here.
     pub fn new(map: ScopeMap) -> Self {
         let all = map.values().flat_map(Scope::iter).filter(|word| !is_reserved_scope(word)).map(str::to_owned).collect();
-        Self { all, map, own: HashMap::new() }
+        Self { all, map, ..Self::default() }
     }
 
     /// Takes note of a token's scope.
@@ -53,6 +55,11 @@ impl OldScopes {
             Pointer::Null | Pointer::Unreadable => return,
         };
         let scope = mapped_scope(text, &self.map);
+        let reserved = text.split_whitespace().filter(|word| is_reserved_scope(word) && Scope::parse(word).is_ok());
+        let reserved: BTreeSet<String> = reserved.filter(|word| !self.map.contains_key(*word)).take(Self::MOST).map(str::to_owned).collect();
+        if !reserved.is_empty() {
+            self.reserved.entry(application.clone()).or_default().extend(reserved);
+        }
         let own = self.own.entry(application).or_default();
         own.extend(scope.iter().take(Self::MOST.saturating_sub(own.len())).map(str::to_owned));
         self.share(&scope);
@@ -65,10 +72,15 @@ impl OldScopes {
     }
 
     fn of(&self, key: &str, client_id: &str) -> Vec<String> {
-        let own = [(false, key.to_owned()), (true, client_id.to_owned())];
-        let own = own.iter().filter_map(|name| self.own.get(name)).flatten();
+        let own = either(&self.own, key, client_id);
         self.all.iter().chain(own).collect::<BTreeSet<_>>().into_iter().cloned().collect()
     }
+}
+
+/// What is known of an application by its key and by its natural key.
+fn either<'a>(known: &'a HashMap<(bool, String), BTreeSet<String>>, key: &str, client_id: &str) -> impl Iterator<Item = &'a String> {
+    let names = [(false, key.to_owned()), (true, client_id.to_owned())];
+    names.into_iter().filter_map(|name| known.get(&name)).flatten()
 }
 
 /// An application to be registered.
@@ -120,6 +132,16 @@ impl SiteApplication {
         }
         if record.text("algorithm") == Some("HS256") {
             note("algorithm_changed", "ID tokens are signed by RS256 here, not by HS256 with the secret".to_owned());
+        }
+        let reserved: BTreeSet<&str> = either(&scopes.reserved, &record.key, client_id).map(String::as_str).collect();
+        if !reserved.is_empty() {
+            let words: Vec<&str> = reserved.into_iter().collect();
+            let grant = words.join(" --add-scope ");
+            let detail = format!(
+                "{} of its tokens opens something of this server and was not taken: propusk client set {client_id} --add-scope {grant}",
+                words.join(" ")
+            );
+            note("privileged_scope", crate::error::printable(&detail));
         }
         let secret = secret_of(record, public, &mut note);
         let name = record.trimmed("name").filter(|name| name.chars().count() <= 200 && !name.chars().any(char::is_control));

@@ -2,7 +2,7 @@
 
 use super::record::short_digest;
 use super::{Finding, NaturalKeys, Outcome, Pointer, Record};
-use crate::client::{Client, GrantType};
+use crate::client::{Client, GrantType, is_reserved_scope};
 use crate::context::{Audit, Cx};
 use crate::error::{Fault, Result};
 use crate::grant::{Grant, Refresh};
@@ -33,10 +33,14 @@ fn bytes_of(hex: &str) -> Option<Vec<u8>> {
 /// What becomes of each scope of the site: others, or nothing.
 pub type ScopeMap = BTreeMap<String, Scope>;
 
-/// The scope of a token after the mapping; words that nothing maps stay.
+/// The scope of a token after the mapping; words that nothing maps stay. What opens something of this server is never taken from a
+/// site, where the same word may have meant anything.
 pub fn mapped_scope(text: &str, map: &ScopeMap) -> Scope {
     // One by one, so that a word that is no scope costs only itself.
-    text.split_whitespace().flat_map(|word| map.get(word).map_or_else(|| vec![word], |scope| scope.iter().collect())).collect()
+    text.split_whitespace()
+        .flat_map(|word| map.get(word).map_or_else(|| vec![word], |scope| scope.iter().collect()))
+        .filter(|word| !is_reserved_scope(word))
+        .collect()
 }
 
 /// A live refresh token, until the access token that knows its scope is read.
