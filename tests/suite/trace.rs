@@ -74,12 +74,12 @@ impl Scene {
     }
 }
 
-fn flows(server: &TestServer) -> Vec<Trace> {
+pub(crate) fn flows(server: &TestServer) -> Vec<Trace> {
     let filter = FlowFilter { limit: 100, ..FlowFilter::default() };
     server.look(|cx| Ok(list(cx.store, &filter, cx.now)?))
 }
 
-fn shown(flow: &Trace) -> Vec<(&'static str, &str)> {
+pub(crate) fn shown(flow: &Trace) -> Vec<(&'static str, &str)> {
     flow.steps.iter().map(|step| (step.step.as_str(), step.verdict.as_str())).collect()
 }
 

@@ -9,9 +9,10 @@ use propusk_crypto::{Random, digest};
 use propusk_domain::backchannel::Logout;
 use propusk_domain::error::printable;
 use propusk_domain::flow::Flow;
+use propusk_domain::grant::Grant;
 use propusk_domain::store::{Store, Stored};
 use propusk_domain::trace::{FlowStep, OK, Step};
-use propusk_domain::{Refusal, UnixTime, ids};
+use propusk_domain::{Cx, Refusal, UnixTime, ids};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +26,9 @@ const BATCH: usize = 200;
 /// How many grants are remembered as having asked for userinfo. When that many have, all are forgotten and one more step each is
 /// recorded at most.
 const GRANTS: usize = 16_384;
+
+/// How many steps of a second come before all that are counted: those of [`walked`].
+const WALKED: u64 = 2;
 
 /// The queue between the handlers and the thread that writes.
 #[derive(Default)]
@@ -69,8 +73,7 @@ impl TraceSink {
 
     /// Sorts by time, then in the order of this process; the end keeps apart what two processes write.
     fn step_id(&self, now: UnixTime, rng: &dyn Random) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("{:010x}{count:012x}{}", now.0.max(0), token(rng, 6))
+        step_id(now, WALKED + self.count.fetch_add(1, Ordering::Relaxed), rng)
     }
 
     /// Whether this process sees the first userinfo request of a grant.
@@ -155,6 +158,19 @@ pub(crate) fn logout_sent(state: &AppState, grant_id: &str, logout: &Logout, ver
     push(state, FlowStep { verdict: verdict.to_owned(), reference, ..step }, None, now);
 }
 
+/// The beginning of a sign-in that this server goes through for the person: written with the code, so before whatever the chat asks next.
+pub(crate) fn walked(cx: &mut Cx<'_>, grant: &Grant) -> Stored<()> {
+    let flow_id = ids::sortable(cx.now, cx.rng);
+    let step = |number, step| FlowStep {
+        id: step_id(cx.now, number, cx.rng),
+        at: cx.now,
+        flow_id: Some(flow_id.clone()),
+        step,
+        ..of_grant(&grant.id, &grant.client_id, grant.sub.as_deref(), outcome(None))
+    };
+    cx.store.insert_flow_steps(&[step(0, Step::Authorize), step(1, Step::CodeIssued)])
+}
+
 /// The grant and the client that a refusal names.
 pub(crate) fn named(refusal: &Refusal) -> Option<(String, String)> {
     Some((refusal.grant_id.clone()?, refusal.detail.client_id.clone()?))
@@ -174,6 +190,10 @@ pub(crate) fn write(store: &mut dyn Store, batch: &[Noted]) -> Stored<()> {
         steps.push(step);
     }
     store.insert_flow_steps(&steps)
+}
+
+fn step_id(now: UnixTime, count: u64, rng: &dyn Random) -> String {
+    format!("{:010x}{count:012x}{}", now.0.max(0), token(rng, 6))
 }
 
 fn note(state: &AppState, request: &HttpRequest, step: impl FnOnce(&Traced) -> FlowStep, code: Option<String>, now: UnixTime) {

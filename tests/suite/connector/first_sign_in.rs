@@ -3,6 +3,7 @@
 
 use super::House;
 use super::no_button::{SECRET, ask, cookie, owner, token, with_secret};
+use crate::trace::{flows, shown};
 use propusk_domain::admin::users::{self, UserPatch};
 use propusk_domain::client::{Preset, RegisteredClient};
 use propusk_domain::records::{AuditEvent, AuditFilter};
@@ -83,6 +84,9 @@ fn a_missing_account_is_made_by_the_chats_own_flow_and_nobody_is_asked(backend: 
         assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
         assert_eq!(house.chat.state().count("users.create"), 0);
         assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
+        // A sign-in like any other, for the operator and for the end of the session.
+        let steps = [("authorize", "ok"), ("code_issued", "ok"), ("token_asked", "ok"), ("userinfo_asked", "ok")];
+        house.wait_until(|| matches!(&flows(&house.server)[..], [flow] if shown(flow) == steps && flow.username.as_deref() == Some("anna")));
         house.wait_for("anna", &["user", "admin"], &["general", "moderators"]);
         house.quiet();
 

@@ -7,6 +7,7 @@
 use super::rest::{Rest, RestError};
 use crate::instance::Instance;
 use crate::outbound::Answer;
+use crate::trace;
 use propusk_domain::authorize::{Attempt, Outcome, advance, judge, prove_target};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::session::Session;
@@ -52,7 +53,10 @@ fn authorize(instance: &Instance, params: &Params, session: &Session) -> Result<
         let scope = judge(&client.client, &request)?;
         let attempt = Attempt { client: &client, target: &target, request: &request, scope: &scope, signed_in: None, allowed: false };
         Ok(match advance(cx, &attempt, Some(&session))? {
-            Outcome::Code(code, _) => Some(AuthorizeResponse::success(code.expose(), request.state.as_deref(), &issuer)),
+            Outcome::Code(code, grant) => {
+                trace::walked(cx, &grant)?;
+                Some(AuthorizeResponse::success(code.expose(), request.state.as_deref(), &issuer))
+            }
             Outcome::SignIn { .. } | Outcome::Consent { .. } => None,
         })
     });
