@@ -78,7 +78,7 @@ impl ChatCourier {
         let Some(wanted) = wanted else { return Ok(Ok(Outcome::Done)) };
         let settings = &self.state.settings.rocketchat;
         let mut workspace =
-            Workspace::new(connection.rest(self.outbound.clone()), &connection.user_id, &settings.service, settings.create_channels, false);
+            Workspace::new(connection.rest(self.outbound.clone()), &connection.user_id, &connection.service, settings.create_channels, false);
         let account = match find(&mut workspace, &wanted, known.as_deref()) {
             Ok(Found::Account(account)) => account,
             Ok(Found::Nobody) if arriving => {
