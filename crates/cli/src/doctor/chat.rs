@@ -67,10 +67,11 @@ pub(super) fn look(
     let findings = lint::judge(&subject);
     let connected = !findings.iter().any(|finding| finding.slug.starts_with("connector_"));
     examination.findings(findings);
-    if connected && subject.signs_in_silently() {
-        silent::look(outbound, instance, &url, facts.version, examination)?;
+    if !connected {
+        return Ok(());
     }
-    Ok(())
+    let place = silent::Place { chat_url: &url, name, version: facts.version, silently: subject.signs_in_silently() };
+    silent::look(outbound, instance, &place, examination)
 }
 
 /// The public settings and the provider's public fields; whether the provider is shown at all.
