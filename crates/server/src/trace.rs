@@ -116,24 +116,29 @@ pub(crate) fn enter_flow(request: &HttpRequest, flow: &Flow, step: Step) {
 
 /// A step of the flow of this request went well.
 pub(crate) fn ok(state: &AppState, request: &HttpRequest, step: Step, sub: Option<&str>, now: UnixTime) {
-    note(state, request, |traced| FlowStep { step, sub: sub.map(str::to_owned), ..blank(traced) }, None, now);
+    note(state, request, |traced| FlowStep { step, sub: sub.map(str::to_owned), ..blank(traced) }, now);
 }
 
 /// The code of the flow of this request was issued.
-pub(crate) fn code_issued(state: &AppState, request: &HttpRequest, code: &str, now: UnixTime) {
-    note(state, request, |traced| FlowStep { step: Step::CodeIssued, ..blank(traced) }, Some(digest(code)), now);
+pub(crate) fn code_issued(state: &AppState, request: &HttpRequest, grant: &Grant, now: UnixTime) {
+    let step = |traced: &Traced| FlowStep { flow_id: Some(traced.flow_id.clone()), step: Step::CodeIssued, ..of(grant) };
+    note(state, request, step, now);
 }
 
 /// The request was refused, in the step that it is.
 pub(crate) fn refused(state: &AppState, request: &HttpRequest, reported: &Reported, now: UnixTime) {
     let (verdict, reference) = (verdict(reported), reported.reference.clone());
-    note(state, request, |traced| FlowStep { verdict, reference: Some(reference), ..blank(traced) }, None, now);
+    note(state, request, |traced| FlowStep { verdict, reference: Some(reference), ..blank(traced) }, now);
 }
 
-/// The application asked for tokens with a code, with this result.
-pub(crate) fn token_asked(state: &AppState, code: &str, refused: Option<&Reported>, now: UnixTime) {
-    let step = FlowStep { step: Step::TokenAsked, ..outcome(refused) };
-    push(state, step, Some(digest(code)), now);
+/// The application got tokens for the code of this grant.
+pub(crate) fn token_answered(state: &AppState, grant: &Grant, now: UnixTime) {
+    push(state, FlowStep { step: Step::TokenAsked, ..of(grant) }, None, now);
+}
+
+/// The application asked for tokens with a code and was refused.
+pub(crate) fn token_refused(state: &AppState, code: &str, reported: &Reported, now: UnixTime) {
+    push(state, FlowStep { step: Step::TokenAsked, ..outcome(Some(reported)) }, Some(digest(code)), now);
 }
 
 /// Userinfo was answered: only the first time of a grant is a step of its sign-in.
@@ -158,13 +163,7 @@ pub(crate) fn logout_sent(state: &AppState, grant_id: &str, logout: &Logout, ver
 /// The beginning of a sign-in that this server goes through for the person: written with the code, so before whatever the chat asks next.
 pub(crate) fn walked(cx: &mut Cx<'_>, grant: &Grant) -> Stored<()> {
     let flow_id = in_order(cx.now, cx.rng);
-    let step = |step| FlowStep {
-        id: in_order(cx.now, cx.rng),
-        at: cx.now,
-        flow_id: Some(flow_id.clone()),
-        step,
-        ..of_grant(&grant.id, &grant.client_id, grant.sub.as_deref(), outcome(None))
-    };
+    let step = |step| FlowStep { id: in_order(cx.now, cx.rng), at: cx.now, flow_id: Some(flow_id.clone()), step, ..of(grant) };
     cx.store.insert_flow_steps(&[step(Step::Authorize), step(Step::CodeIssued)])
 }
 
@@ -201,10 +200,10 @@ fn is_trial(request: &HttpRequest) -> bool {
     Trial::open(mark, &state.keys()).is_some_and(|trial| state.now() < trial.expires_at)
 }
 
-fn note(state: &AppState, request: &HttpRequest, step: impl FnOnce(&Traced) -> FlowStep, code: Option<String>, now: UnixTime) {
+fn note(state: &AppState, request: &HttpRequest, step: impl FnOnce(&Traced) -> FlowStep, now: UnixTime) {
     let traced = request.extensions().get::<Traced>().cloned();
     if let Some(traced) = traced {
-        push(state, step(&traced), code, now);
+        push(state, step(&traced), None, now);
     }
 }
 
@@ -215,6 +214,10 @@ fn push(state: &AppState, step: FlowStep, code: Option<String>, now: UnixTime) {
 
 fn blank(traced: &Traced) -> FlowStep {
     FlowStep { flow_id: Some(traced.flow_id.clone()), client_id: traced.client_id.clone(), step: traced.step, ..outcome(None) }
+}
+
+fn of(grant: &Grant) -> FlowStep {
+    of_grant(&grant.id, &grant.client_id, grant.sub.as_deref(), outcome(None))
 }
 
 fn of_grant(grant_id: &str, client_id: &str, sub: Option<&str>, step: FlowStep) -> FlowStep {
