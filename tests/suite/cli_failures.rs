@@ -31,6 +31,10 @@ fn a_file_that_is_not_there_is_out_of_reach_and_one_that_is_no_text_is_wrong() {
     }
     std::fs::write(home.path("latin1.toml"), b"# caf\xe9\n").unwrap();
     std::fs::write(home.path("broken.toml"), "[[users").unwrap();
+    // PostgreSQL would take it for a failure of its own, and only in the middle.
+    std::fs::write(home.path("nul.toml"), "[[users]]\nusername = \"a\\u0000\"\nrole = \"user\"\n").unwrap();
+    let nul = home.json_of(1, &["apply", "nul.toml"], "")["error"].take();
+    assert!(nul["message"].as_str().unwrap().contains("U+0000"), "{nul}");
     for verb in [
         &["apply", "latin1.toml"][..],
         &["apply", "broken.toml"],
