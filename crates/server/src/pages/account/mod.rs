@@ -113,8 +113,13 @@ async fn make_token(state: &AppState, request: &HttpRequest, params: &Params, si
     match state.write(now, move |cx| personal_token::create(cx, Owner::User(&user), &name, &scope, days)).await {
         Ok((_, secret)) => show_with(state, request, None, &signed_in, (None, StatusCode::OK), Some(secret.expose()), now).await,
         Err(failure @ Error::Refused(_)) => {
-            state.report("account", failure, now);
-            show(state, request, None, &signed_in, (Some(Notice::BadToken), StatusCode::BAD_REQUEST), now).await
+            let reported = state.report("account", failure, now);
+            let notice = match (reported.cause, reported.code) {
+                (Some(Cause::ScopeNotAllowed), _) => Notice::BadTokenScope,
+                (Some(Cause::InvalidSetting), ErrorCode::Conflict) => Notice::TooManyTokens,
+                _ => Notice::BadToken,
+            };
+            show(state, request, None, &signed_in, (Some(notice), StatusCode::BAD_REQUEST), now).await
         }
         Err(fault) => Err(fault),
     }
