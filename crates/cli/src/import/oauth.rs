@@ -50,9 +50,16 @@ impl Run {
         source.each(
             |kind, _| kind == Kind::Application,
             |_, item| {
-                let Ok(record) = item else { return Ok(()) };
                 self.bar.inc(1);
                 self.summary.clients.read += 1;
+                let record = match item {
+                    Ok(record) => record,
+                    Err((place, reason)) => {
+                        self.summary.clients.left_out += 1;
+                        self.summary.find(Finding::left_out("broken", "application", &place, reason));
+                        return Ok(());
+                    }
+                };
                 if !self.seen_applications.insert(&record.key) {
                     self.summary.clients.left_out += 1;
                     let detail = "an application with the same primary key came before it, and was taken";
@@ -108,9 +115,16 @@ impl Run {
         source.each(
             |kind, _| kind == Kind::RefreshToken,
             |_, item| {
-                let Ok(record) = item else { return Ok(()) };
                 self.bar.inc(1);
                 self.summary.refresh_tokens.read += 1;
+                let record = match item {
+                    Ok(record) => record,
+                    Err((place, reason)) => {
+                        self.summary.refresh_tokens.left_out += 1;
+                        self.summary.find(Finding::left_out("broken", "refresh token", &place, reason));
+                        return Ok(());
+                    }
+                };
                 match SiteRefresh::read(&record, now) {
                     Ok(Some((access, refresh))) => {
                         if let Some(other) = refreshes.insert(access, refresh) {
@@ -142,9 +156,16 @@ impl Run {
         source.each(
             |kind, _| kind == Kind::AccessToken,
             |_, item| {
-                let Ok(record) = item else { return Ok(()) };
                 self.bar.inc(1);
                 self.summary.access_tokens.read += 1;
+                let record = match item {
+                    Ok(record) => record,
+                    Err((place, reason)) => {
+                        self.summary.access_tokens.left_out += 1;
+                        self.summary.find(Finding::left_out("broken", "access token", &place, reason));
+                        return Ok(());
+                    }
+                };
                 let refresh = refreshes.remove(&record.key);
                 let had_refresh = refresh.is_some();
                 match SiteToken::read(&record, refresh, |key| clients.get(key).cloned(), &self.scope_map, now) {

@@ -87,7 +87,7 @@ impl Source {
                         Ok(record) => {
                             let Some(kind) = Kind::of(&record.model, |name| record.fields.contains_key(name)) else { continue };
                             if wanted(kind, &record.model) {
-                                hear(kind, Ok(record))?;
+                                hear(kind, sound(record))?;
                             }
                         }
                         // Of which model it was is not known; people are the ones that matter.
@@ -187,5 +187,13 @@ fn record_of(table: &SiteTable, row: SiteRow) -> Item {
     let body = body.map_err(|reason| (place(), reason.to_owned()))?;
     let fields: Map<String, Value> = serde_json::from_str(&body).map_err(|error| (place(), error.to_string()))?;
     let key = table.key.as_ref().and_then(|key| fields.get(key)).and_then(propusk_domain::import::key_text).unwrap_or_default();
-    Ok(Record { model: table.name.clone(), key, fields })
+    sound(Record { model: table.name.clone(), key, fields })
+}
+
+/// A record that the database can keep; one that it cannot is left out as a whole, because half of it may mean something else.
+fn sound(record: Record) -> Item {
+    if record.holds_nul() {
+        return Err((format!("{} {}", record.model, printable(&record.key)), "a text in it contains the character U+0000".to_owned()));
+    }
+    Ok(record)
 }

@@ -2,6 +2,7 @@
 
 use crate::time::UnixTime;
 use propusk_crypto::digest;
+use propusk_protocol::limits::holds_nul;
 use serde_json::{Map, Value};
 use std::collections::HashSet;
 
@@ -25,6 +26,11 @@ impl Record {
         let key = members.get("pk").and_then(key_text).unwrap_or_default();
         let Some(Value::Object(fields)) = members.remove("fields") else { return Err("it has no fields".to_owned()) };
         Ok(Self { model, key, fields })
+    }
+
+    /// Whether a text in it contains U+0000. Django's own forms refuse that, and PostgreSQL cannot keep it.
+    pub fn holds_nul(&self) -> bool {
+        self.key.contains('\0') || self.fields.values().any(holds_nul)
     }
 
     /// A column, or the same under its name in the database (`user_id` for `user`); absent and null alike are `None`.

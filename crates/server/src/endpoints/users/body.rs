@@ -3,6 +3,7 @@
 use super::APART;
 use super::answer::{FieldError, Rejected};
 use propusk_domain::user::UserState;
+use propusk_protocol::limits::holds_nul;
 use serde_json::{Map, Value};
 
 /// The longest text of one member, in bytes; the rules know shorter limits for most.
@@ -147,15 +148,5 @@ impl Members {
 
     fn problem(&mut self, name: &str, message: String) {
         self.problems.push(FieldError::of(name, message));
-    }
-}
-
-/// Whether a text inside, or the name of a member inside, contains U+0000.
-fn holds_nul(value: &Value) -> bool {
-    match value {
-        Value::String(text) => text.contains('\0'),
-        Value::Array(items) => items.iter().any(holds_nul),
-        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
