@@ -5,6 +5,7 @@ mod faults;
 mod first_sign_in;
 mod no_button;
 mod reconcile;
+mod refused;
 mod role_maps;
 mod trouble;
 

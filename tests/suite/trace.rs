@@ -2,6 +2,7 @@
 
 mod logout;
 
+use propusk_domain::admin::users;
 use propusk_domain::client::Preset;
 use propusk_domain::trace::diagnosis::Finding;
 use propusk_domain::trace::{FlowFilter, Trace, list};
@@ -74,12 +75,12 @@ impl Scene {
     }
 }
 
-fn flows(server: &TestServer) -> Vec<Trace> {
+pub(crate) fn flows(server: &TestServer) -> Vec<Trace> {
     let filter = FlowFilter { limit: 100, ..FlowFilter::default() };
     server.look(|cx| Ok(list(cx.store, &filter, cx.now)?))
 }
 
-fn shown(flow: &Trace) -> Vec<(&'static str, &str)> {
+pub(crate) fn shown(flow: &Trace) -> Vec<(&'static str, &str)> {
     flow.steps.iter().map(|step| (step.step.as_str(), step.verdict.as_str())).collect()
 }
 
@@ -402,6 +403,15 @@ fn the_command_line_shows_the_trace_as_documented(backend: Backend) {
     assert_eq!(read(&["--last", "10", "--user", "boris"])["flows"].as_array().unwrap().len(), 1);
     assert_eq!(read(&["--last", "1"])["flows"].as_array().unwrap().len(), 1);
     assert_eq!(read(&["--last", "5", "--client", "site"])["flows"], serde_json::json!([]));
+    scene.server.add_user("quiet", "user");
+    assert_eq!(command_line(&scene.server, &["trace", "--last", "1", "--user", "quiet"]), "No sign-in of quiet is recorded.\n");
+    let nobody = command(&scene.server, &["trace", "--last", "1", "--user", "nobody", "--json"]).output().unwrap();
+    let nobody = (nobody.status.code(), serde_json::from_slice::<Value>(&nobody.stdout).unwrap());
+    assert_eq!((nobody.0, nobody.1["error"]["cause"].as_str()), (Some(1), Some("unknown_user")), "{}", nobody.1);
+    // Whoever is removed is still found by the subject, as long as anything of theirs is recorded.
+    let (sub, gone) = (boris.user.sub.clone(), boris.user.sub.clone());
+    scene.server.admin(move |cx| users::remove(cx, &sub));
+    assert_eq!(read(&["--last", "10", "--user", &gone])["flows"].as_array().unwrap().len(), 1);
     let russian = read(&["--last", "1", "--lang", "ru"]);
     assert!(russian["flows"][0]["diagnosis"]["explanation"].as_str().unwrap().contains("получило отказ"));
     let human = command_line(&scene.server, &["trace", "--last", "1"]);

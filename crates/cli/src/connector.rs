@@ -64,7 +64,8 @@ impl Connect {
         let url = chat_url(&self.chat_url).map_err(|problem| Failure::usage(format!("--chat-url {problem}")))?;
         let instance = house::open(config)?;
         let token = input::from_stdin("Token: ")?;
-        let connection = Connection { url, user_id: self.user_id, token };
+        let (settings, user_id) = (&instance.settings.rocketchat, self.user_id);
+        let connection = instance.read(|cx| Ok(Connection::to(cx.store, settings, url, user_id, token)?))?;
         let rest = connection.rest(Outbound::new(&instance.settings.outbound)?);
         // The token proves itself before it is kept.
         let me = rest.get("me", &[])?;
@@ -124,6 +125,7 @@ fn human(report: &Synced, plan: bool) -> String {
 fn interrupted() -> Arc<AtomicBool> {
     let stopped = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stopped);
+    let (ready, is_ready) = std::sync::mpsc::channel::<()>();
     std::thread::spawn(move || {
         System::new().block_on(async {
             for kind in [SignalKind::interrupt(), SignalKind::terminate()] {
@@ -134,9 +136,12 @@ fn interrupted() -> Arc<AtomicBool> {
                     told.store(true, Ordering::Release);
                 });
             }
+            drop(ready);
             std::future::pending::<()>().await;
         });
     });
+    // Not before both are listened to may the lease be taken.
+    let _ended = is_ready.recv();
     stopped
 }
 

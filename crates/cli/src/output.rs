@@ -27,7 +27,16 @@ impl Report {
         self
     }
 
-    /// A sentence for a person, on standard error.
+    /// The document with what a person is told beside it, as `notes`.
+    fn noted(&self) -> Value {
+        let mut json = self.json.clone();
+        if let (Some(members), false) = (json.as_object_mut(), self.notes.is_empty()) {
+            members.insert("notes".to_owned(), self.notes.clone().into());
+        }
+        json
+    }
+
+    /// A sentence for a person, on standard error; in JSON a member of `notes`.
     pub(crate) fn note(mut self, sentence: impl Into<String>) -> Self {
         self.notes.push(sentence.into());
         self
@@ -46,7 +55,7 @@ pub(crate) const FINDINGS: u8 = 3;
 /// Prints the answer; the exit code. Nobody is told when standard output is closed, as with `| head`.
 pub(crate) fn print(answer: Result<Report, Failure>, json: bool) -> u8 {
     let (stdout, stderr, code) = match answer {
-        Ok(report) if json => (document(&report.json), String::new(), report.exit_code),
+        Ok(report) if json => (document(&report.noted()), String::new(), report.exit_code),
         Ok(report) => (with_newline(report.human), report.notes.into_iter().map(with_newline).collect(), report.exit_code),
         Err(failure) if json => (document(&failure.to_json()), String::new(), failure.exit_code()),
         Err(failure) => (String::new(), with_newline(failure.to_human()), failure.exit_code()),

@@ -56,7 +56,7 @@ impl Trace {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
         let instance = house::open_existing(config)?;
         let language = language::chosen(self.lang);
-        let sub = self.user.map(|name| subject(&instance, name)).transpose()?;
+        let sub = self.user.as_ref().map(|name| subject(&instance, name)).transpose()?;
         let filter = FlowFilter { client_id: self.client, sub, limit: self.last.unwrap_or(WATCHED) };
         if self.last.is_none() {
             return Tail { instance: &instance, filter, language, json, seen: HashMap::new() }.follow();
@@ -68,6 +68,9 @@ impl Trace {
         // Without a client in question the chat is the likeliest.
         let is_chat = client.is_none_or(|client| client.settings.rocket_chat);
         let report = Report::of(document(&flows, language));
+        if let (true, Some(name)) = (flows.is_empty(), &self.user) {
+            return Ok(report.human(format!("No sign-in of {} is recorded.\n", printable(name))));
+        }
         if flows.is_empty() {
             let (explanation, fix) = Finding::NothingAsked.said_of(is_chat, language);
             return Ok(report.human(format!("No sign-in is recorded.\n{explanation}\n{fix}\n")));
@@ -77,10 +80,13 @@ impl Trace {
 }
 
 /// The subject of a name; the trace outlives the person, under the subject.
-fn subject(instance: &Instance, name: String) -> Result<String, Failure> {
-    Ok(instance.read(|cx| match users::find(cx.store, &name) {
+fn subject(instance: &Instance, name: &str) -> Result<String, Failure> {
+    Ok(instance.read(|cx| match users::find(cx.store, name) {
         Ok(user) => Ok(user.sub),
-        Err(Error::Refused(_)) => Ok(name),
+        Err(unknown @ Error::Refused(_)) => {
+            let filter = FlowFilter { sub: Some(name.to_owned()), limit: 1, ..FlowFilter::default() };
+            if cx.store.list_flows(&filter)?.is_empty() { Err(unknown) } else { Ok(name.to_owned()) }
+        }
         Err(fault) => Err(fault),
     })?)
 }

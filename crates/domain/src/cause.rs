@@ -122,6 +122,9 @@ causes! {
     ChatNotConnected = "chat_not_connected": "Nobody has said where the chat is." / "Не указано, где находится чат.";
     ChatAccountForeign = "chat_account_foreign": "The chat has an account of this name that is not certainly the person's." / "В чате есть учётная запись с таким именем, и неизвестно, принадлежит ли она этому человеку.";
     ChatChannelNotGiven = "chat_channel_not_given": "The channel is looked after, and none of the person's groups gives it." / "Канал под управлением, и ни одна из групп человека его не даёт.";
+    ChatAccountInactive = "chat_account_inactive": "The person's account is switched off in the chat, or waits to be approved there." / "Учётная запись человека отключена в чате или ждёт там одобрения.";
+    ChatUnavailable = "chat_unavailable": "The chat did not answer, answered nonsense, or asked for patience." / "Чат не ответил, ответил чем-то невнятным или попросил подождать.";
+    ChatRefused = "chat_refused": "The chat refuses what the connector asks: its token was revoked, its account lacks a permission, or the secret for login tokens is another." / "Чат отказывает коннектору: его токен отозван, его учётной записи не хватает права, или секрет для токенов входа другой.";
     UnknownOutboxRow = "unknown_outbox_row": "Nothing with this identifier waits to be delivered." / "В очереди доставки нет записи с таким идентификатором.";
     StoreUnavailable = "store_unavailable": "The database or Redis did not answer in time, was locked or had no room." / "База данных или Redis не ответили вовремя, были заняты или на них нет места.";
     ServerFault = "server_fault": "Something broke on the server itself; nothing of the request was kept." / "Сломалось что-то на самом сервере; от запроса ничего не осталось.";

@@ -112,5 +112,8 @@ advice! {
     ChatAccountForeign: "Let the person sign in to the chat once by the button, or give the account there the person's verified address." / "Пусть человек один раз войдёт в чат по кнопке, либо задайте той учётной записи подтверждённый адрес человека.";
     ChatChannelNotGiven: "Give the person a role whose groups have the channel, or take the channel out of rocketchat.channels." / "Дайте человеку роль, в группах которой есть канал, или уберите канал из rocketchat.channels.";
     ChangedSince: "Read the person again, look at what is there now, and repeat the change with the new tag in If-Match." / "Прочитайте человека заново, посмотрите, что там теперь, и повторите изменение с новым тегом в If-Match.";
+    ChatAccountInactive: "Switch the account on in the chat's administration (Workspace > Users), or leave it as it is." / "Включите учётную запись в администрировании чата (Рабочее пространство > Пользователи) или оставьте как есть.";
+    ChatUnavailable: "Look whether this machine reaches the chat and whether the chat is well: propusk rocketchat doctor." / "Проверьте, достижим ли чат с этой машины и здоров ли он: propusk rocketchat doctor.";
+    ChatRefused: "propusk rocketchat doctor says which; a new token is kept by propusk rocketchat connect." / "propusk rocketchat doctor скажет, что именно; новый токен сохраняет propusk rocketchat connect.";
     UnknownOutboxRow: "propusk outbox list shows what waits." / "propusk outbox list показывает, что ждёт.";
 }

@@ -57,6 +57,14 @@ pub struct PendingLogout {
     pub started_at: UnixTime,
 }
 
+/// A request of the doctor's trial: a page that it looks at is no sign-in of anybody's.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trial {
+    /// When the mark ends.
+    #[serde(rename = "e")]
+    pub expires_at: UnixTime,
+}
+
 /// Something that is sealed into a URL.
 pub trait Sealed: Serialize + serde::de::DeserializeOwned {
     /// Binds the sealed form to its use, so that one kind cannot pass for another.
@@ -84,6 +92,10 @@ impl Sealed for Flow {
 
 impl Sealed for AccountForm {
     const PURPOSE: &'static str = "propusk account";
+}
+
+impl Sealed for Trial {
+    const PURPOSE: &'static str = "propusk trial";
 }
 
 impl Sealed for PendingLogout {

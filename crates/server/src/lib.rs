@@ -29,7 +29,7 @@ pub mod settings;
 mod state;
 mod tasks;
 pub mod telemetry;
-mod trace;
+pub mod trace;
 
 pub use instance::Instance;
 pub use serve::serve;

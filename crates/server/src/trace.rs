@@ -3,15 +3,17 @@
 
 use crate::error::Reported;
 use crate::state::AppState;
+use actix_web::web::Data;
 use actix_web::{HttpMessage, HttpRequest};
 use propusk_crypto::random::token;
 use propusk_crypto::{Random, digest};
 use propusk_domain::backchannel::Logout;
 use propusk_domain::error::printable;
-use propusk_domain::flow::Flow;
+use propusk_domain::flow::{Flow, Sealed, Trial};
+use propusk_domain::grant::Grant;
 use propusk_domain::store::{Store, Stored};
 use propusk_domain::trace::{FlowStep, OK, Step};
-use propusk_domain::{Refusal, UnixTime, ids};
+use propusk_domain::{Cx, Refusal, UnixTime};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -26,13 +28,17 @@ const BATCH: usize = 200;
 /// recorded at most.
 const GRANTS: usize = 16_384;
 
+/// Counts flows and steps, so that those of one second keep their order.
+static COUNT: AtomicU64 = AtomicU64::new(0);
+
+/// The header by which the doctor marks what is no sign-in of anybody's: a sealed [`Trial`].
+pub const TRIAL: &str = "propusk-trial";
+
 /// The queue between the handlers and the thread that writes.
 #[derive(Default)]
 pub struct TraceSink {
     queue: Mutex<Vec<Noted>>,
     dropped: AtomicU64,
-    /// Counts the steps, so that those of one second keep their order.
-    count: AtomicU64,
     asked: Mutex<HashSet<String>>,
 }
 
@@ -67,12 +73,6 @@ impl TraceSink {
         queue.drain(..count).collect()
     }
 
-    /// Sorts by time, then in the order of this process; the end keeps apart what two processes write.
-    fn step_id(&self, now: UnixTime, rng: &dyn Random) -> String {
-        let count = self.count.fetch_add(1, Ordering::Relaxed);
-        format!("{:010x}{count:012x}{}", now.0.max(0), token(rng, 6))
-    }
-
     /// Whether this process sees the first userinfo request of a grant.
     fn is_first(&self, grant_id: &str) -> bool {
         let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
@@ -96,12 +96,12 @@ struct Traced {
 
 /// A fresh identifier of a flow.
 pub(crate) fn new_flow(state: &AppState, now: UnixTime) -> String {
-    ids::sortable(now, &state.rng)
+    in_order(now, &state.rng)
 }
 
 /// The request is `step` of the flow `flow_id` at a client; a refusal of it will say so.
 pub(crate) fn enter(request: &HttpRequest, flow_id: &str, client_id: &str, step: Step) {
-    if flow_id.is_empty() {
+    if flow_id.is_empty() || is_trial(request) {
         return;
     }
     request.extensions_mut().insert(Traced { flow_id: flow_id.to_owned(), client_id: printable(client_id), step });
@@ -116,24 +116,29 @@ pub(crate) fn enter_flow(request: &HttpRequest, flow: &Flow, step: Step) {
 
 /// A step of the flow of this request went well.
 pub(crate) fn ok(state: &AppState, request: &HttpRequest, step: Step, sub: Option<&str>, now: UnixTime) {
-    note(state, request, |traced| FlowStep { step, sub: sub.map(str::to_owned), ..blank(traced) }, None, now);
+    note(state, request, |traced| FlowStep { step, sub: sub.map(str::to_owned), ..blank(traced) }, now);
 }
 
 /// The code of the flow of this request was issued.
-pub(crate) fn code_issued(state: &AppState, request: &HttpRequest, code: &str, now: UnixTime) {
-    note(state, request, |traced| FlowStep { step: Step::CodeIssued, ..blank(traced) }, Some(digest(code)), now);
+pub(crate) fn code_issued(state: &AppState, request: &HttpRequest, grant: &Grant, now: UnixTime) {
+    let step = |traced: &Traced| FlowStep { flow_id: Some(traced.flow_id.clone()), step: Step::CodeIssued, ..of(grant) };
+    note(state, request, step, now);
 }
 
 /// The request was refused, in the step that it is.
 pub(crate) fn refused(state: &AppState, request: &HttpRequest, reported: &Reported, now: UnixTime) {
     let (verdict, reference) = (verdict(reported), reported.reference.clone());
-    note(state, request, |traced| FlowStep { verdict, reference: Some(reference), ..blank(traced) }, None, now);
+    note(state, request, |traced| FlowStep { verdict, reference: Some(reference), ..blank(traced) }, now);
 }
 
-/// The application asked for tokens with a code, with this result.
-pub(crate) fn token_asked(state: &AppState, code: &str, refused: Option<&Reported>, now: UnixTime) {
-    let step = FlowStep { step: Step::TokenAsked, ..outcome(refused) };
-    push(state, step, Some(digest(code)), now);
+/// The application got tokens for the code of this grant.
+pub(crate) fn token_answered(state: &AppState, grant: &Grant, now: UnixTime) {
+    push(state, FlowStep { step: Step::TokenAsked, ..of(grant) }, None, now);
+}
+
+/// The application asked for tokens with a code and was refused.
+pub(crate) fn token_refused(state: &AppState, code: &str, reported: &Reported, now: UnixTime) {
+    push(state, FlowStep { step: Step::TokenAsked, ..outcome(Some(reported)) }, Some(digest(code)), now);
 }
 
 /// Userinfo was answered: only the first time of a grant is a step of its sign-in.
@@ -153,6 +158,13 @@ pub(crate) fn userinfo_refused(state: &AppState, grant_id: &str, client_id: &str
 pub(crate) fn logout_sent(state: &AppState, grant_id: &str, logout: &Logout, verdict: &str, reference: Option<String>, now: UnixTime) {
     let step = FlowStep { step: Step::LogoutSent, ..of_grant(grant_id, &logout.client_id, Some(&logout.sub), outcome(None)) };
     push(state, FlowStep { verdict: verdict.to_owned(), reference, ..step }, None, now);
+}
+
+/// The beginning of a sign-in that this server goes through for the person: written with the code, so before whatever the chat asks next.
+pub(crate) fn walked(cx: &mut Cx<'_>, grant: &Grant) -> Stored<()> {
+    let flow_id = in_order(cx.now, cx.rng);
+    let step = |step| FlowStep { id: in_order(cx.now, cx.rng), at: cx.now, flow_id: Some(flow_id.clone()), step, ..of(grant) };
+    cx.store.insert_flow_steps(&[step(Step::Authorize), step(Step::CodeIssued)])
 }
 
 /// The grant and the client that a refusal names.
@@ -176,20 +188,36 @@ pub(crate) fn write(store: &mut dyn Store, batch: &[Noted]) -> Stored<()> {
     store.insert_flow_steps(&steps)
 }
 
-fn note(state: &AppState, request: &HttpRequest, step: impl FnOnce(&Traced) -> FlowStep, code: Option<String>, now: UnixTime) {
+/// Sorts by time, then in the order of this process; the end keeps apart what two processes write.
+fn in_order(now: UnixTime, rng: &dyn Random) -> String {
+    format!("{:010x}{:012x}{}", now.0.max(0), COUNT.fetch_add(1, Ordering::Relaxed), token(rng, 6))
+}
+
+/// Whether the doctor of this installation asks. The mark is sealed: nobody else keeps a sign-in out of the trace.
+fn is_trial(request: &HttpRequest) -> bool {
+    let Some(mark) = request.headers().get(TRIAL).and_then(|mark| mark.to_str().ok()) else { return false };
+    let Some(state) = request.app_data::<Data<AppState>>() else { return false };
+    Trial::open(mark, &state.keys()).is_some_and(|trial| state.now() < trial.expires_at)
+}
+
+fn note(state: &AppState, request: &HttpRequest, step: impl FnOnce(&Traced) -> FlowStep, now: UnixTime) {
     let traced = request.extensions().get::<Traced>().cloned();
     if let Some(traced) = traced {
-        push(state, step(&traced), code, now);
+        push(state, step(&traced), None, now);
     }
 }
 
 fn push(state: &AppState, step: FlowStep, code: Option<String>, now: UnixTime) {
-    let id = state.traces.step_id(now, &state.rng);
+    let id = in_order(now, &state.rng);
     state.traces.push(Noted { step: FlowStep { id, at: now, ..step }, code });
 }
 
 fn blank(traced: &Traced) -> FlowStep {
     FlowStep { flow_id: Some(traced.flow_id.clone()), client_id: traced.client_id.clone(), step: traced.step, ..outcome(None) }
+}
+
+fn of(grant: &Grant) -> FlowStep {
+    of_grant(&grant.id, &grant.client_id, grant.sub.as_deref(), outcome(None))
 }
 
 fn of_grant(grant_id: &str, client_id: &str, sub: Option<&str>, step: FlowStep) -> FlowStep {
@@ -234,9 +262,8 @@ mod tests {
 
     #[test]
     fn steps_of_one_second_keep_their_order() {
-        let sink = TraceSink::default();
-        let made: Vec<String> = (0..300).map(|_| sink.step_id(UnixTime(1_800_000_000), &SystemRandom)).collect();
-        let later = sink.step_id(UnixTime(1_800_000_001), &SystemRandom);
+        let made: Vec<String> = (0..300).map(|_| in_order(UnixTime(1_800_000_000), &SystemRandom)).collect();
+        let later = in_order(UnixTime(1_800_000_001), &SystemRandom);
         assert!(made.is_sorted() && made.iter().all(|id| *id < later));
     }
 

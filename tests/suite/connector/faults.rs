@@ -103,6 +103,25 @@ fn after_every_kind_of_fault_the_chat_agrees_in_the_end() {
 }
 
 #[test]
+fn what_an_operator_asks_for_is_tried_at_once_however_long_the_chat_was_away() {
+    let mut house = House::new(Backend::Sqlite, Edition::community(8, 6));
+    let anna = house.known("anna", "user");
+    house.chat.stop();
+    house.set_role(&anna, "moderator");
+    // It rests longer after each failure, and its clock does not go on by itself.
+    house.wait_until(|| {
+        let failed = house.rows().iter().any(|row| row.attempts >= 5);
+        if !failed {
+            house.server.advance(30);
+        }
+        failed
+    });
+    house.chat.resume();
+    house.server.admin(|cx| Ok(cx.store.retry_messages(None, cx.now)?));
+    house.wait_for("anna", &["user", "admin"], &["general", "moderators"]);
+}
+
+#[test]
 fn a_token_that_was_revoked_there_is_replaced_by_the_command_line() {
     let none = [("rocketchat.url", ""), ("rocketchat.user_id", ""), ("rocketchat.token", "")];
     let house = House::with(Backend::Sqlite, Edition::community(8, 6), &none);

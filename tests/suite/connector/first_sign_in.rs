@@ -3,6 +3,7 @@
 
 use super::House;
 use super::no_button::{SECRET, ask, cookie, owner, token, with_secret};
+use crate::trace::{flows, shown};
 use propusk_domain::admin::users::{self, UserPatch};
 use propusk_domain::client::{Preset, RegisteredClient};
 use propusk_domain::records::{AuditEvent, AuditFilter};
@@ -83,6 +84,9 @@ fn a_missing_account_is_made_by_the_chats_own_flow_and_nobody_is_asked(backend: 
         assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
         assert_eq!(house.chat.state().count("users.create"), 0);
         assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));
+        // A sign-in like any other, for the operator and for the end of the session.
+        let steps = [("authorize", "ok"), ("code_issued", "ok"), ("token_asked", "ok"), ("userinfo_asked", "ok")];
+        house.wait_until(|| matches!(&flows(&house.server)[..], [flow] if shown(flow) == steps && flow.username.as_deref() == Some("anna")));
         house.wait_for("anna", &["user", "admin"], &["general", "moderators"]);
         house.quiet();
 
@@ -157,12 +161,15 @@ fn a_chat_whose_flow_does_not_answer_gets_another_try_and_no_half_account() {
     let house = with_provider(Backend::Sqlite, MODERN[1], true);
     let (anna, chat) = (house.server.add_user("anna", "user"), house.chat.url());
     let (laptop, _) = cookie(&house, &anna);
-    for fault in [Fault::Status(503), Fault::Close, Fault::TooMany(7)] {
-        house.chat.state().fault("/oauth/", fault, 1);
-        let answer = ask(&house, Some(&laptop), Some(&chat));
-        assert_eq!(answer.status, 503, "{}", answer.text());
-        assert_eq!(house.chat.state().count("users.create"), 0);
-        assert_eq!(identity(&house, "anna"), None);
+    for way in ["/oauth/", "/_oauth/"] {
+        for fault in [Fault::Status(503), Fault::Html(502), Fault::Close, Fault::TooMany(7)] {
+            house.chat.state().fault(way, fault, 1);
+            let answer = ask(&house, Some(&laptop), Some(&chat));
+            assert_eq!(answer.status, 503, "{}", answer.text());
+            assert_eq!(house.server.explain(answer.json()["error_reference"].as_str().unwrap()).detail.cause.slug(), "chat_unavailable");
+            assert_eq!(house.chat.state().count("users.create"), 0);
+            assert!(house.chat.state().chat.workspace.by_username("anna").is_none());
+        }
     }
     assert_eq!(owner(&house, &token(&ask(&house, Some(&laptop), Some(&chat)))).as_deref(), Some("anna"));
     assert_eq!(identity(&house, "anna").as_deref(), Some(&*anna.user.sub));

@@ -93,6 +93,9 @@ fn nothing_is_found_on_a_good_set_up(backend: Backend) {
     let steps: Vec<Value> = answer.json()["steps"].as_array().unwrap().iter().map(|step| step["step"].clone()).collect();
     assert_eq!(steps, ["page", "oidc", "legacy", "modern", "chat"]);
     shop.assert_clean();
+    // What was tried is no sign-in of anybody's.
+    shop.server.settle();
+    assert_eq!(crate::trace::flows(&shop.server).iter().map(crate::trace::shown).collect::<Vec<_>>(), Vec::<Vec<_>>::new());
     let (id, token) = shop.chat.state().admin_token();
     std::fs::write(shop.server.place().join("token"), token).unwrap();
     let file = shop.server.place().join("token").display().to_string();
@@ -124,6 +127,21 @@ pub(super) fn spoilers() -> Vec<(&'static [&'static str], Change, Change)> {
             if path.starts_with("/login") {
                 answer.head +=
                     "\r\nCross-Origin-Opener-Policy: same-origin\r\nContent-Security-Policy: form-action 'self'\r\nSet-Cookie: a=b; Secure";
+            }
+        }),
+        (&["sandboxed"], nothing, |path, answer| {
+            if path.starts_with("/login") {
+                answer.head += "\r\nContent-Security-Policy: sandbox allow-forms";
+            }
+        }),
+        (&["page_refused"], nothing, |path, answer| {
+            if path.starts_with("/login") {
+                *answer = Message { head: "HTTP/1.1 404 Not Found\r\nContent-Type: text/html".into(), body: "<h1>nginx</h1>".into() };
+            }
+        }),
+        (&["page_refused"], nothing, |path, answer| {
+            if path.starts_with("/login") {
+                *answer = Message { head: "HTTP/1.1 503 Service Unavailable\r\nContent-Type: text/html".into(), body: "<h1>Soon</h1>".into() };
             }
         }),
         (&["cookie_lost"], nothing, |_, answer| answer.head = answer.head.replace("SameSite=Lax", "SameSite=Strict")),
@@ -314,11 +332,13 @@ fn what_could_not_be_examined_is_no_verdict() {
         shop.server.place().join(name).display().to_string()
     };
     let (broken, alien, token) = (file("broken.json", "[{"), file("alien.json", "{\"a\":1}"), file("token", "no token of the chat"));
+    let empty = file("empty.json", "[]");
     let nowhere = shop.server.place().join("nowhere").display().to_string();
     for arguments in [
         &["--settings", &broken][..],
         &["--settings", &alien],
         &["--settings", &nowhere],
+        &["--settings", &empty],
         &["--client", "rocket"],
         &["--admin-id", "u1", "--admin-token-file", &token],
         &["--admin-id", "u1", "--admin-token-file", &nowhere],

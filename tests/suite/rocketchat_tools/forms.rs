@@ -93,6 +93,19 @@ fn a_line_break_is_refused_before_anything_is_written_or_rotated() {
 }
 
 #[test]
+fn an_address_with_a_user_is_refused_and_what_the_client_lacks_is_told_in_every_form() {
+    let (server, _) = shop();
+    for url in ["http://u:p@chat.example.org", "https://u@chat.example.org", "https://", "chat.example.org", "https://chat.example.org/?a"] {
+        assert_eq!(propusk(&server, &["rocketchat", "settings", "--chat-url", url], "").code, 2, "{url}");
+    }
+    let other = ["rocketchat", "settings", "--chat-url", "https://other.example.org"];
+    let told = "propusk client set rocketchat --add-redirect-uri https://other.example.org/_oauth/";
+    let notes = propusk(&server, &other, "").json()["notes"].clone();
+    assert!(notes.as_array().unwrap().iter().any(|note| note.as_str().unwrap().contains(told)), "{notes}");
+    assert!(propusk_plain(&server, &other, "").stderr.contains(told));
+}
+
+#[test]
 fn the_compose_fragment_is_yaml_with_the_same_values() {
     let (server, _) = shop();
     let compose: Value = serde_yaml_ng::from_str(&text(&server, &["--format", "compose", "--button", "5 $ & \"more\""])).unwrap();

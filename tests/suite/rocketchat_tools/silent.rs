@@ -53,7 +53,7 @@ fn an_unlicensed_nine_is_clean_once_its_fix_was_followed(backend: Backend) {
     let answer = shop.doctor(&[], "");
     assert_healthy(&answer);
     let steps: Vec<String> = answer.json()["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect();
-    assert_eq!(steps, ["page", "oidc", "legacy", "modern", "chat", "silent"]);
+    assert_eq!(steps, ["page", "oidc", "legacy", "modern", "chat", "connector", "silent"]);
     assert_eq!(shop.chat.state().tokens.len(), tokens, "the token of the trial has ended");
     let (id, token) = shop.chat.state().admin_token();
     let file = shop.server.place().join("token");
@@ -108,6 +108,39 @@ fn a_wrong_token_secret_a_foreign_chat_and_a_revoked_token_are_found() {
     connect(&shop, &url.replace("127.0.0.1", "localhost"));
     assert_eq!(slugs(&shop.doctor(&[], "")), ["connector_elsewhere"]);
     assert_eq!(ask(&shop), 403);
+}
+
+#[test]
+fn a_connector_is_tried_also_where_people_come_by_the_button() {
+    let more = [("rocketchat.channels.general", "general"), ("rocketchat.channels.vip", "vip,lounge"), ("rocketchat.service", "besedka")];
+    let shop = Shop::bare(Backend::Sqlite, Edition::community(8, 6), &more);
+    shop.set_up();
+    shop.chat.state().chat.workspace.add_room("vip", "u1", true).members.push("u1".into());
+    connect(&shop, &shop.chat.url());
+    let found = |expected: &[&str]| {
+        let answer = shop.doctor(&[], "");
+        assert_eq!((answer.code, slugs(&answer)), (3, expected.iter().map(|slug| (*slug).to_owned()).collect::<Vec<_>>()), "{}", answer.stdout);
+        answer.json()["findings"][0].clone()
+    };
+    assert_eq!(found(&["channels_absent"])["found"], "lounge");
+    shop.chat.state().chat.workspace.add_room("lounge", "u1", false);
+    assert_healthy(&shop.doctor(&[], ""));
+    // Somebody takes the account's rights away, and then its token.
+    shop.chat.state().chat.workspace.users.iter_mut().filter(|user| user.id == "u1").for_each(|user| user.roles = vec!["user".into()]);
+    let answer = shop.doctor(&[], "").json();
+    let finding = answer["findings"].as_array().unwrap().iter().find(|finding| finding["slug"] == "connector_rights").unwrap();
+    assert!(finding["found"] == "user" && finding["fix"].as_str().unwrap().contains("propusk rocketchat connect"), "{finding}");
+    shop.chat.state().chat.workspace.users.iter_mut().filter(|user| user.id == "u1").for_each(|user| user.roles = vec!["admin".into()]);
+    shop.chat.state().tokens.clear();
+    found(&["connector_refused"]);
+    connect(&shop, &shop.chat.url());
+    assert_healthy(&shop.doctor(&[], ""));
+    // A service that no redirect URI of the client names.
+    let url = shop.chat.url();
+    shop.server.set_client("rocketchat", |patch| {
+        patch.redirect_uris.replace = Some(vec![format!("{url}/_oauth/gate")]);
+    });
+    assert!(slugs(&shop.doctor(&[], "")).contains(&"service_other".to_owned()));
 }
 
 #[test]

@@ -9,6 +9,7 @@ use propusk_crypto::{Random, Secret, SystemRandom};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{Finding, Severity};
 use propusk_server::outbound::{Answer, Outbound, Unanswered};
+use propusk_server::trace::TRIAL;
 use std::fmt::Write as _;
 
 /// Characters of an answer that are repeated.
@@ -22,6 +23,8 @@ pub(super) struct Site<'a> {
     pub(super) cookie: Secret,
     /// What this server has recorded of its refusals.
     pub(super) records: Records<'a>,
+    /// Keeps what is looked at out of the trace of sign-ins.
+    pub(super) mark: String,
 }
 
 impl Site<'_> {
@@ -55,7 +58,9 @@ impl Site<'_> {
 
     /// Goes to an authorization URL as the signed-in person; the code of the redirect, or what is in the way.
     pub(super) fn authorize(&self, url: &str, redirect_uri: &str, state: &str) -> Result<String, Finding> {
-        let answer = self.get(url, &[("cookie", self.cookie.expose()), ("accept", "text/html")]).map_err(|error| unanswered("authorize", &error))?;
+        let answer = self
+            .get(url, &[("cookie", self.cookie.expose()), ("accept", "text/html"), (TRIAL, &self.mark)])
+            .map_err(|error| unanswered("authorize", &error))?;
         let Some(location) = answer.header("location").filter(|_| (300..400).contains(&answer.status)) else {
             return Err(self.no_redirect(&answer));
         };
@@ -141,7 +146,7 @@ pub(super) fn look_at_pages(site: &Site<'_>, client: &RegisteredClient, examinat
     let mut jar: Vec<String> = Vec::new();
     for _ in 0..5 {
         let cookies = jar.join("; ");
-        let answer = match site.get(&url, &[("accept", "text/html"), ("cookie", &cookies)]) {
+        let answer = match site.get(&url, &[("accept", "text/html"), ("cookie", &cookies), (TRIAL, &site.mark)]) {
             Ok(answer) => answer,
             Err(error) => return examination.find(unanswered("authorize", &error)),
         };
@@ -157,7 +162,14 @@ pub(super) fn look_at_pages(site: &Site<'_>, client: &RegisteredClient, examinat
                     let explanation = "The sign-in page sets no cookie, or it is lost on the way: every sign-in begins again.";
                     examination.find(Finding::new("cookie_missing", Severity::Error, explanation, "let the proxy pass Set-Cookie"));
                 }
-                examination.did("page", format!("the sign-in page answers {}", answer.status), format!("страница входа отвечает {}", answer.status));
+                let status = answer.status;
+                if status >= 500 || (status != 200 && url.split('?').next().is_some_and(|page| page.ends_with("/login"))) {
+                    let explanation = "The sign-in page does not come through the public address: nobody can sign in.";
+                    let refused = Refused::new("page_refused", explanation, reference_of(&String::from_utf8_lossy(&answer.body)));
+                    examination.failed("page", "page_refused");
+                    return examination.find(site.records.explained(refused).found(format!("{status} {}", clipped(&url))));
+                }
+                examination.did("page", format!("the sign-in page answers {status}"), format!("страница входа отвечает {status}"));
                 return;
             }
         }
@@ -179,10 +191,16 @@ fn headers(answer: &Answer, url: &str, issuer: &str, examination: &mut Examinati
             .find(Finding::new("opener_policy", Severity::Error, explanation, "let the proxy send no Cross-Origin-Opener-Policy").found(policy));
     }
     let policies = answer.headers.get_all("content-security-policy").iter().filter_map(|value| value.to_str().ok());
-    for policy in policies.filter(|policy| policy.contains("form-action")) {
-        let explanation =
-            "form-action in the Content-Security-Policy holds for every redirect after the form: Chromium stops on the way back to the chat.";
-        examination.find(Finding::new("form_action", Severity::Error, explanation, "let the proxy add no form-action").found(policy));
+    for policy in policies {
+        if policy.contains("form-action") {
+            let explanation =
+                "form-action in the Content-Security-Policy holds for every redirect after the form: Chromium stops on the way back to the chat.";
+            examination.find(Finding::new("form_action", Severity::Error, explanation, "let the proxy add no form-action").found(policy));
+        }
+        if policy.split([';', ',']).any(|part| part.trim_start().to_ascii_lowercase().starts_with("sandbox")) {
+            let explanation = "sandbox in the Content-Security-Policy cuts the sign-in page off its cookies, its form and the window that opened it.";
+            examination.find(Finding::new("sandboxed", Severity::Error, explanation, "let the proxy add no sandbox").found(policy));
+        }
     }
     for cookie in answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()) {
         let name = cookie.split('=').next().unwrap_or_default();

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::rocketchat::admin::Admin;
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::rocketchat::lint::{self, Facts, Finding, Severity, Subject};
-use propusk_domain::rocketchat::{CUSTOM, Dump, parse_dump};
+use propusk_domain::rocketchat::{CUSTOM, Dump, catalogue, parse_dump};
 use propusk_server::instance::Instance;
 use propusk_server::outbound::Outbound;
 use propusk_server::rocketchat::provision::{patiently, service};
@@ -14,37 +14,6 @@ use serde_json::Value;
 
 /// Settings a page.
 const PAGE: usize = 100;
-
-/// What `settings.oauth` shows, by the settings' own names.
-const SHOWN: [(&str, &str); 27] = [
-    ("clientId", "id"),
-    ("serverURL", "url"),
-    ("tokenPath", "token_path"),
-    ("identityPath", "identity_path"),
-    ("authorizePath", "authorize_path"),
-    ("scope", "scope"),
-    ("accessTokenParam", "access_token_param"),
-    ("buttonLabelText", "button_label_text"),
-    ("buttonLabelColor", "button_label_color"),
-    ("buttonColor", "button_color"),
-    ("loginStyle", "login_style"),
-    ("tokenSentVia", "token_sent_via"),
-    ("identityTokenSentVia", "identity_token_sent_via"),
-    ("keyField", "key_field"),
-    ("usernameField", "username_field"),
-    ("emailField", "email_field"),
-    ("nameField", "name_field"),
-    ("avatarField", "avatar_field"),
-    ("rolesClaim", "roles_claim"),
-    ("groupsClaim", "groups_claim"),
-    ("channelsMap", "groups_channel_map"),
-    ("channelsAdmin", "channels_admin"),
-    ("mergeUsers", "merge_users"),
-    ("mergeUsersDistinctServices", "merge_users_distinct_services"),
-    ("mapChannels", "map_channels"),
-    ("mergeRoles", "merge_roles"),
-    ("rolesToSync", "roles_to_sync"),
-];
 
 /// Looks at the chat and judges what it shows. A chat that does not answer is a finding: the server is looked at all the same.
 pub(super) fn look(
@@ -98,10 +67,11 @@ pub(super) fn look(
     let findings = lint::judge(&subject);
     let connected = !findings.iter().any(|finding| finding.slug.starts_with("connector_"));
     examination.findings(findings);
-    if connected && subject.signs_in_silently() {
-        silent::look(outbound, instance, &url, facts.version, examination)?;
+    if !connected {
+        return Ok(());
     }
-    Ok(())
+    let place = silent::Place { chat_url: &url, name, version: facts.version, silently: subject.signs_in_silently() };
+    silent::look(outbound, instance, &place, examination)
 }
 
 /// The public settings and the provider's public fields; whether the provider is shown at all.
@@ -109,7 +79,7 @@ fn public(rest: &Rest, name: &str) -> Result<(Dump, bool), RestError> {
     let mut dump = pages(rest, "settings.public")?;
     let services = patiently(|| rest.get("settings.oauth", &[]))?;
     let Some(service) = service(&services, name) else { return Ok((dump, false)) };
-    let shown = SHOWN.iter().filter_map(|(field, suffix)| Some((format!("{CUSTOM}{name}-{suffix}"), service.get(field)?.clone())));
+    let shown = catalogue::SHOWN.iter().filter_map(|(field, suffix)| Some((format!("{CUSTOM}{name}{suffix}"), service.get(field)?.clone())));
     dump.extend(shown.filter(|(_, value)| !value.is_null()));
     dump.insert(format!("{CUSTOM}{name}"), Value::Bool(true));
     Ok((dump, true))

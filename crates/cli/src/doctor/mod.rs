@@ -20,6 +20,7 @@ use propusk_crypto::Secret;
 use propusk_domain::admin::clients;
 use propusk_domain::admin::probe::{self, Probe};
 use propusk_domain::client::{GrantType, RegisteredClient};
+use propusk_domain::flow::{Sealed, Trial as FlowTrial};
 use propusk_domain::rocketchat::lint::{self, Connector, Facts, OldPaths, Subject};
 use propusk_domain::rocketchat::{parse_dump, settings};
 use propusk_server::instance::Instance;
@@ -57,6 +58,9 @@ Examples:
 
 /// A running server has seen every change after this long, or answers nothing from memory.
 const SEEN_BY_ALL: Duration = Duration::from_millis(1300);
+
+/// Seconds for which the mark of a trial counts.
+const TRIAL_LASTS: i64 = 600;
 
 /// Try the whole way of a sign-in for a client
 #[derive(Debug, Args)]
@@ -199,7 +203,8 @@ impl<'a> Trial<'a> {
     fn site<'b>(&'b self, outbound: &'b Outbound) -> Site<'b> {
         let cookie = self.probe.as_ref().map(|probe| format!("{}={}", self.instance.session_cookie(), probe.cookie.expose()));
         let (issuer, records) = (&self.instance.settings.issuer, Records(self.instance));
-        Site { outbound, issuer, cookie: Secret::new(cookie.unwrap_or_default()), records }
+        let mark = FlowTrial { expires_at: self.instance.clock.now().plus(TRIAL_LASTS) }.seal(&self.instance.keys).unwrap_or_default();
+        Site { outbound, issuer, cookie: Secret::new(cookie.unwrap_or_default()), records, mark }
     }
 
     /// Fails only when there is nobody to ask.
@@ -252,7 +257,12 @@ pub(crate) fn load(instance: &Instance, client_id: &str) -> Result<RegisteredCli
 pub(crate) fn read_dump(file: &Path) -> Result<propusk_domain::rocketchat::Dump, Failure> {
     let text = crate::input::text_of(file)?;
     let json: Value = serde_json::from_str(&text).map_err(|error| Failure::Failed(format!("{} is no JSON: {error}", file.display())))?;
-    parse_dump(&json).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
+    let dump = parse_dump(&json).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))?;
+    // Of nothing nothing can be said, least of all that it is right.
+    if !dump.keys().any(|id| id.starts_with("Accounts_")) {
+        return Err(Failure::Failed(format!("{} holds no setting of sign-in (Accounts_…): is it a dump of the chat's settings?", file.display())));
+    }
+    Ok(dump)
 }
 
 /// The chat that the client's first chat-like redirect URI belongs to.

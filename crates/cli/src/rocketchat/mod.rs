@@ -42,11 +42,10 @@ impl Rocketchat {
     }
 }
 
-/// The chat's address as typed: http or https, no path that ends in a slash.
+/// The chat's address as typed: http or https, no user, no path that ends in a slash, nothing that means more in a shell or an env file.
 pub(crate) fn chat_url(text: &str) -> Result<String, String> {
-    let known = text.starts_with("https://") || text.starts_with("http://");
-    let host = text.split_once("://").map_or("", |(_, rest)| rest);
-    if !known || host.is_empty() || text.contains(['?', '#', ' ', '\'', '"', '\\']) || text.chars().any(char::is_control) {
+    let is_plain = !text.contains([' ', '\'', '"', '\\']) && !text.chars().any(char::is_control);
+    if !is_plain || propusk_server::settings::chat_url(text).is_err() {
         return Err("an address like https://chat.example.org".to_owned());
     }
     Ok(text.trim_end_matches('/').to_owned())

@@ -55,6 +55,40 @@ pub const PROVIDER: [Known; 30] = [
     text("-groups_channel_map", "OAuth Group Channel Map", "Соответствие групп и каналов"),
 ];
 
+/// What the public list of services (`settings.oauth`) shows: its own name and the setting's suffix.
+pub const SHOWN: [(&str, &str); 27] = [
+    ("clientId", "-id"),
+    ("serverURL", "-url"),
+    ("tokenPath", "-token_path"),
+    ("identityPath", "-identity_path"),
+    ("authorizePath", "-authorize_path"),
+    ("scope", "-scope"),
+    ("accessTokenParam", "-access_token_param"),
+    ("buttonLabelText", "-button_label_text"),
+    ("buttonLabelColor", "-button_label_color"),
+    ("buttonColor", "-button_color"),
+    ("loginStyle", "-login_style"),
+    ("tokenSentVia", "-token_sent_via"),
+    ("identityTokenSentVia", "-identity_token_sent_via"),
+    ("keyField", "-key_field"),
+    ("usernameField", "-username_field"),
+    ("emailField", "-email_field"),
+    ("nameField", "-name_field"),
+    ("avatarField", "-avatar_field"),
+    ("rolesClaim", "-roles_claim"),
+    ("groupsClaim", "-groups_claim"),
+    ("channelsMap", "-groups_channel_map"),
+    ("channelsAdmin", "-channels_admin"),
+    ("mergeUsers", "-merge_users"),
+    ("mergeUsersDistinctServices", "-merge_users_distinct_services"),
+    ("mapChannels", "-map_channels"),
+    ("mergeRoles", "-merge_roles"),
+    ("rolesToSync", "-roles_to_sync"),
+];
+
+/// What only a licence gives a valid value, whatever was set.
+pub const LICENSED: [&str; 5] = ["-roles_claim", "-groups_claim", "-map_channels", "-merge_roles", "-roles_to_sync"];
+
 /// The setting of that suffix.
 pub fn known(suffix: &str) -> Option<&'static Known> {
     PROVIDER.iter().find(|known| known.suffix == suffix)

@@ -301,6 +301,15 @@ guide! {
         "token_secret_wrong": "The chat refuses to make login tokens: its CREATE_TOKENS_FOR_USERS_SECRET is another one, or the administrator lacks the permission user-generate-access-token." /
             "Чат отказывается выдавать токены входа: его CREATE_TOKENS_FOR_USERS_SECRET другой, либо у администратора нет права user-generate-access-token.";
             "Set CREATE_TOKENS_FOR_USERS_SECRET of the chat to what rocketchat.create_token_secret_file holds, and restart the chat." / "Задайте в чате CREATE_TOKENS_FOR_USERS_SECRET с содержимым rocketchat.create_token_secret_file и перезапустите чат."
+        "connector_rights": "The connector's account is no administrator of the chat, so it may lack what the connector needs." /
+            "Учётная запись коннектора — не администратор чата: ей может не хватать прав, нужных коннектору.";
+            "Make the account an administrator, or connect as one: propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin" / "Сделайте учётную запись администратором или подключитесь от имени администратора: propusk rocketchat connect --chat-url https://chat.example.org --user-id ID --token-stdin"
+        "service_other": "rocketchat.service names another OAuth service than the one by which the chat's client signs people in: the connector does not recognise their accounts." /
+            "rocketchat.service называет не ту службу OAuth, по которой клиент чата впускает людей: коннектор не узнаёт их учётные записи.";
+            "Take rocketchat.service out of the settings, or set it to the key of the redirect URI …/_oauth/KEY." / "Уберите rocketchat.service из настроек или задайте ключ из адреса возврата …/_oauth/KEY."
+        "channels_absent": "Channels of rocketchat.channels do not exist in the chat, or the connector's account does not see them: nobody is put into them." /
+            "Каналов из rocketchat.channels нет в чате, или учётная запись коннектора их не видит: в них никого не добавляют.";
+            "Create them in the chat, invite the connector's account into private ones, or set rocketchat.create_channels." / "Создайте их в чате, пригласите учётную запись коннектора в закрытые или включите rocketchat.create_channels."
         "frame_refused": "The chat's page asks here who is signed in, and is not answered as it needs it: nobody comes in without a button." /
             "Страница чата спрашивает здесь, кто вошёл, и не получает нужного ответа: без кнопки никто не войдёт.";
             "Make rocketchat.url the address that people open; let the proxy pass Origin and the Access-Control headers." / "Пусть rocketchat.url будет адресом, который открывают люди, а прокси пропускает Origin и заголовки Access-Control."
@@ -339,6 +348,12 @@ guide! {
         "form_action": "form-action in the Content-Security-Policy holds for every redirect after the form: Chromium stops on the way back to the chat." /
             "form-action в Content-Security-Policy действует на все перенаправления после формы: Chromium останавливается по пути в чат.";
             "Let the proxy add no form-action." / "Пусть прокси не добавляет form-action."
+        "sandboxed": "sandbox in the Content-Security-Policy cuts the sign-in page off its cookies, its form and the window that opened it." /
+            "sandbox в Content-Security-Policy отрезает страницу входа от cookie, формы и открывшего её окна.";
+            "Let the proxy add no sandbox." / "Пусть прокси не добавляет sandbox."
+        "page_refused": "The sign-in page does not come through the public address: nobody can sign in." /
+            "Страница входа не приходит через публичный адрес: никто не может войти.";
+            "Let the proxy pass /login and the pages beside it; propusk explain REFERENCE where the page shows one." / "Пусть прокси пропускает /login и соседние страницы; если на странице есть код — propusk explain КОД."
         "authorize_page": "The authorization endpoint shows a page instead of going back with a code, though the person is signed in and has consented." /
             "Адрес авторизации показывает страницу вместо возврата с кодом, хотя человек вошёл и согласился.";
             "propusk explain REFERENCE, with the reference of the page." / "propusk explain REFERENCE — со ссылкой с этой страницы."

@@ -18,7 +18,7 @@ pub async fn outcome(state: &AppState, request: &HttpRequest, judged: &Judged, o
     match outcome {
         Outcome::Code(code, grant) => {
             state.caches.issued(&grant);
-            trace::code_issued(state, request, code.expose(), now);
+            trace::code_issued(state, request, &grant, now);
             let response = AuthorizeResponse::success(code.expose(), judged.request.state.as_deref(), &state.policy.issuer);
             let context = AuthorizeResponseContext::of_request(&judged.client, &judged.request);
             Ok(to_client(state, request, &judged.target, &context, &response))

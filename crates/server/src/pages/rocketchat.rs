@@ -12,7 +12,7 @@ use crate::extract::authorization;
 use crate::extract::form::query;
 use crate::rocketchat::ask;
 use crate::rocketchat::connection::Connection;
-use crate::rocketchat::login::not_connected;
+use crate::rocketchat::refusals::not_connected;
 use crate::rocketchat::workspace::Workspace;
 use crate::state::AppState;
 use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
@@ -227,7 +227,7 @@ async fn room(state: &AppState, name: &str) -> Room {
     let asked = ask(state, move |instance, outbound| {
         let settings = &instance.settings.rocketchat;
         let connection = instance.read(|cx| Ok(Connection::find(cx.store, settings, &instance.master)?)).ok()??;
-        let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
+        let mut workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &connection.service, false, false);
         workspace.room(&wanted, true).ok()
     });
     let private = match asked.await {

@@ -5,7 +5,10 @@ use crate::outbound::Outbound;
 use crate::settings::RocketchatSettings;
 use propusk_crypto::{MasterKey, Secret};
 use propusk_domain::chat::CONNECTION;
+use propusk_domain::client::RegisteredClient;
 use propusk_domain::context::{Audit, Cx};
+use propusk_domain::rocketchat::service_key;
+use propusk_domain::rocketchat::settings::{DEFAULT_NAME, name_for};
 use propusk_domain::store::Store;
 use propusk_domain::{Fault, Result};
 use serde::{Deserialize, Serialize};
@@ -19,6 +22,8 @@ pub struct Connection {
     pub user_id: String,
     /// A token of theirs.
     pub token: Secret,
+    /// The key of the OAuth service by which people sign in there.
+    pub service: String,
 }
 
 /// As it rests in the database.
@@ -33,13 +38,19 @@ impl Connection {
     /// The one of the settings, else the one of the database.
     pub fn find(store: &mut dyn Store, settings: &RocketchatSettings, master: &MasterKey) -> Result<Option<Self>, Fault> {
         if let (Some(url), Some(user_id), Some(token)) = (&settings.url, &settings.user_id, &settings.token) {
-            return Ok(Some(Self { url: url.clone(), user_id: user_id.clone(), token: token.clone() }));
+            return Self::to(store, settings, url.clone(), user_id.clone(), token.clone()).map(Some);
         }
         let Some(text) = store.find_chat_state(CONNECTION)? else { return Ok(None) };
         let stored: Stored = serde_json::from_str(&text).map_err(Fault::broken)?;
         let token = master.open(&purpose(&stored.url, &stored.user_id), &stored.sealed)?;
         let token = String::from_utf8(token.to_vec()).map_err(Fault::broken)?;
-        Ok(Some(Self { url: stored.url, user_id: stored.user_id, token: Secret::new(token) }))
+        Self::to(store, settings, stored.url, stored.user_id, Secret::new(token)).map(Some)
+    }
+
+    /// The one to this address.
+    pub fn to(store: &mut dyn Store, settings: &RocketchatSettings, url: String, user_id: String, token: Secret) -> Result<Self, Fault> {
+        let service = service(store, settings, &url)?;
+        Ok(Self { url, user_id, token, service })
     }
 
     /// Keeps it, the token sealed.
@@ -76,6 +87,16 @@ impl Connection {
     pub fn rest(&self, outbound: Outbound) -> Rest {
         Rest::new(outbound, &self.url).with_token(&self.user_id, self.token.clone())
     }
+}
+
+/// The key of the OAuth service by which the chat at this address signs people in: as the settings have it, else as the redirect URI of
+/// the chat's client says.
+pub fn service(store: &mut dyn Store, settings: &RocketchatSettings, url: &str) -> Result<String, Fault> {
+    if let Some(service) = &settings.service {
+        return Ok(service.clone());
+    }
+    let client = RegisteredClient::load(store, &settings.client)?;
+    Ok(service_key(&client.map_or_else(|| DEFAULT_NAME.to_owned(), |client| name_for(&client, url))))
 }
 
 /// Binds the sealed token to the address that it may be sent to.

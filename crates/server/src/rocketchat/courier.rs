@@ -26,12 +26,13 @@ pub(crate) struct ChatCourier {
     state: AppState,
     outbound: Outbound,
     failures: u32,
+    resting_since: UnixTime,
     resting_until: UnixTime,
 }
 
 impl ChatCourier {
     pub(crate) fn new(state: AppState, outbound: Outbound) -> Self {
-        Self { state, outbound, failures: 0, resting_until: UnixTime(0) }
+        Self { state, outbound, failures: 0, resting_since: UnixTime(0), resting_until: UnixTime(0) }
     }
 
     fn judge(&mut self, result: Result<Result<Outcome, RestError>>) -> Result<Outcome> {
@@ -55,7 +56,8 @@ impl ChatCourier {
         }
         let rest = after.unwrap_or_else(|| 1_i64.checked_shl(self.failures).unwrap_or(LONGEST_REST).min(LONGEST_REST));
         self.failures = (self.failures + 1).min(16);
-        self.resting_until = self.state.now().plus(rest);
+        self.resting_since = self.state.now();
+        self.resting_until = self.resting_since.plus(rest);
         Ok(Outcome::Later { failure, after })
     }
 
@@ -78,7 +80,7 @@ impl ChatCourier {
         let Some(wanted) = wanted else { return Ok(Ok(Outcome::Done)) };
         let settings = &self.state.settings.rocketchat;
         let mut workspace =
-            Workspace::new(connection.rest(self.outbound.clone()), &connection.user_id, &settings.service, settings.create_channels, false);
+            Workspace::new(connection.rest(self.outbound.clone()), &connection.user_id, &connection.service, settings.create_channels, false);
         let account = match find(&mut workspace, &wanted, known.as_deref()) {
             Ok(Found::Account(account)) => account,
             Ok(Found::Nobody) if arriving => {
@@ -140,13 +142,22 @@ impl ChatCourier {
     }
 }
 
+impl ChatCourier {
+    /// Whether an operator wants it tried now (`propusk outbox retry`): a row that has failed, and was made new since.
+    fn is_asked_by_hand(&self, now: UnixTime) -> Result<bool> {
+        let due = self.state.db.read(|store| Ok(store.due_messages(self.topics(), now, 1)?))?;
+        Ok(due.iter().any(|row| row.attempts == 0 && row.failure.is_some() && row.changed_at >= self.resting_since))
+    }
+}
+
 impl Courier for ChatCourier {
     fn topics(&self) -> &'static [Topic] {
         &Topic::CHAT
     }
 
     fn is_ready(&mut self) -> bool {
-        self.state.now() >= self.resting_until
+        let now = self.state.now();
+        now >= self.resting_until || self.is_asked_by_hand(now).unwrap_or(false)
     }
 
     fn deliver(&mut self, message: &Message) -> Result<Outcome> {

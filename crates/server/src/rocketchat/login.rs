@@ -3,8 +3,9 @@
 //! One token a session, sealed at rest, used again while the chat still takes it, and ended with the session.
 
 use super::agree::{Found, find};
-use super::connection::Connection;
+use super::connection::{Connection, service};
 use super::own_flow;
+use super::refusals::{client_disabled, foreign, inactive, no_consent, not_connected, unanswered};
 use super::rest::{Rest, RestError};
 use super::token;
 use super::workspace::Workspace;
@@ -13,13 +14,13 @@ use crate::outbound::Outbound;
 use propusk_crypto::{Secret, digest};
 use propusk_domain::chat::{self, ChatToken, Map, Wanted};
 use propusk_domain::client::RegisteredClient;
-use propusk_domain::context::Audit;
+use propusk_domain::context::{Audit, Cx};
 use propusk_domain::grant::Grant;
 use propusk_domain::session::Session;
 use propusk_domain::token::issue;
 use propusk_domain::user::User;
-use propusk_domain::{Cause, Error, Fault, Refusal, Result, ids};
-use propusk_protocol::{ErrorCode, Scope};
+use propusk_domain::{Result, ids};
+use propusk_protocol::Scope;
 use serde_json::json;
 
 /// How long the access token lives by which a legacy chat is asked, in seconds.
@@ -31,11 +32,12 @@ const SECRET_SINCE: u32 = 8;
 /// The login token of `session`, made when there is none that the chat still takes. Blocks; never inside a transaction.
 ///
 /// # Errors
-/// Refused when the chat's account of that name is not certainly the person's; a passing fault when the chat does not answer or does
-/// not give tokens.
+/// Refused when the chat's client is switched off, when the chat's account of that name is not certainly the person's or is switched off
+/// there, and when the chat does not answer or gives no tokens.
 pub fn login_token(instance: &Instance, outbound: &Outbound, session: &Session, user: &User) -> Result<Option<Secret>> {
     let settings = &instance.settings.rocketchat;
     let (url, connection, kept) = instance.read(|cx| {
+        may_sign_in(cx, &settings.client, user)?;
         let url = Connection::url(cx.store, settings)?;
         Ok((url, Connection::find(cx.store, settings, &instance.master)?, cx.store.find_chat_token(&session.sid)?))
     })?;
@@ -59,12 +61,16 @@ pub fn login_token(instance: &Instance, outbound: &Outbound, session: &Session, 
     keep(instance, &anonymous, session, chat_id, made)
 }
 
-/// Nobody has said where the chat is.
-pub fn not_connected() -> Refusal {
-    Refusal::invalid_request("No chat is connected here", Cause::ChatNotConnected)
-        .expected("rocketchat.url, or a connection in the database")
-        .received("neither")
-        .fix("propusk rocketchat connect --chat-url URL --user-id ID --token-stdin")
+/// What is refused at the chat's button is refused without it.
+fn may_sign_in(cx: &mut Cx<'_>, client_id: &str, user: &User) -> Result<()> {
+    let Some(client) = cx.store.find_client(client_id)? else { return Ok(()) };
+    if client.disabled {
+        return Err(client_disabled(&client).into());
+    }
+    if !client.first_party && cx.store.find_consent(&user.sub, client_id)?.is_none() {
+        return Err(no_consent(&client).into());
+    }
+    Ok(())
 }
 
 /// `users.createToken`, with the secret that the chat's environment holds; the account is made when there is none.
@@ -74,14 +80,15 @@ fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Conne
         let map = Map::load(cx.store, &settings.client, &settings.channels)?;
         Ok((map.wanted(user), cx.store.find_chat_id(&user.sub)?))
     })?;
-    let look = || Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, false, false);
+    let look = || Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &connection.service, false, false);
     let mut workspace = look();
     let found = find(&mut workspace, &wanted, known.as_deref()).map_err(|error| unanswered(&error))?;
     let own_flow = found == Found::Nobody && workspace.takes_only_its_own().map_err(|error| unanswered(&error))?;
-    let found = if own_flow { by_own_flow(instance, outbound, look(), &wanted, session)? } else { found };
+    let found = if own_flow { by_own_flow(instance, &Rest::new(outbound.clone(), &connection.url), look(), &wanted, session)? } else { found };
     let chat_id = match found {
+        Found::Account(account) if !account.active => return Err(inactive("switched off in the chat").into()),
         Found::Account(account) => account.id,
-        Found::Nobody => create(look(), instance, &wanted, user).map_err(|error| unanswered(&error))?,
+        Found::Nobody => create(look(), instance, &wanted, user)?,
         Found::Foreign(reason) => return Err(foreign(&reason).into()),
     };
     let (sub, id) = (user.sub.clone(), chat_id.clone());
@@ -102,8 +109,8 @@ fn by_administrator(instance: &Instance, outbound: &Outbound, connection: &Conne
 }
 
 /// Has the chat make the account by its own flow, so that its button takes the person in, too; `Nobody` when it does not.
-fn by_own_flow(instance: &Instance, outbound: &Outbound, mut workspace: Workspace, wanted: &Wanted, session: &Session) -> Result<Found> {
-    let walked = own_flow::walk(instance, &Rest::new(outbound.clone(), workspace.rest.base()), session)?;
+fn by_own_flow(instance: &Instance, anonymous: &Rest, mut workspace: Workspace, wanted: &Wanted, session: &Session) -> Result<Found> {
+    let walked = own_flow::walk(instance, anonymous, &workspace.service, session)?;
     if !walked {
         tracing::warn!(sub = wanted.sub, "the chat's own sign-in makes no account: it is made by the administrator, and the button will not take it");
     }
@@ -116,7 +123,7 @@ fn by_own_flow(instance: &Instance, outbound: &Outbound, mut workspace: Workspac
     Ok(made.filter(|account| account.subject.is_none()).map_or(found, Found::Account))
 }
 
-fn create(mut workspace: Workspace, instance: &Instance, wanted: &Wanted, user: &User) -> Result<String, RestError> {
+fn create(mut workspace: Workspace, instance: &Instance, wanted: &Wanted, user: &User) -> Result<String> {
     // The chat wants an address. One that is not known to be theirs would let its owner take the account over.
     let unusable = || format!("{}@invalid.invalid", wanted.username.to_lowercase());
     let body = json!({
@@ -132,11 +139,17 @@ fn create(mut workspace: Workspace, instance: &Instance, wanted: &Wanted, user: 
     let answer = match workspace.rest.post("users.create", &body) {
         // Another device of theirs may have been faster.
         Err(refused @ RestError::Refused { .. }) => {
-            return if let Found::Account(account) = find(&mut workspace, wanted, None)? { Ok(account.id) } else { Err(refused) };
+            return match find(&mut workspace, wanted, None).map_err(|error| unanswered(&error))? {
+                Found::Account(account) => Ok(account.id),
+                // The address is somebody else's there, and not verified.
+                _ if refused.is("error-field-unavailable") => Err(foreign(&refused.to_string()).into()),
+                _ => Err(unanswered(&refused)),
+            };
         }
-        answer => answer?,
+        answer => answer.map_err(|error| unanswered(&error))?,
     };
-    answer.pointer("/user/_id").and_then(serde_json::Value::as_str).map(str::to_owned).ok_or(RestError::Garbage { status: 200 })
+    let made = answer.pointer("/user/_id").and_then(serde_json::Value::as_str).map(str::to_owned);
+    made.ok_or_else(|| unanswered(&RestError::Garbage { status: 200 }))
 }
 
 /// `login` with an access token of the chat's own client (legacy flow): no administrator is needed, and the account is made there.
@@ -157,14 +170,14 @@ fn by_access_token(instance: &Instance, anonymous: &Rest, session: &Session, use
     })?;
     let Some(issued) = issued else { return Err(not_connected().into()) };
     let access_token = Secret::new(issued.sign(&instance.keys.ring)?.access_token);
-    let service = &instance.settings.rocketchat.service;
-    let made = anonymous.login_with_access_token(service, &access_token, HANDOVER.unsigned_abs()).map_err(|error| unanswered(&error))?;
+    let service = instance.read(|cx| Ok(service(cx.store, &instance.settings.rocketchat, anonymous.base())?))?;
+    let made = anonymous.login_with_access_token(&service, &access_token, HANDOVER.unsigned_abs()).map_err(|error| unanswered(&error))?;
     Ok((made.user_id, made.token))
 }
 
 /// A grant that lives for one question. It hangs on no session: the end of the session ends the token that comes of it, not every
 /// session of the chat.
-fn handover(cx: &propusk_domain::Cx<'_>, client: &RegisteredClient, session: &Session, user: &User) -> Grant {
+fn handover(cx: &Cx<'_>, client: &RegisteredClient, session: &Session, user: &User) -> Grant {
     let wanted: Scope = ["openid", "profile", "email", "roles", "groups"].iter().collect();
     Grant {
         id: ids::sortable(cx.now, cx.rng),
@@ -216,16 +229,4 @@ enum Kept {
     Ours,
     Theirs(ChatToken),
     Ended,
-}
-
-fn foreign(reason: &str) -> Refusal {
-    Refusal::new(ErrorCode::InsufficientScope, "The chat's account of this name belongs to somebody else", Cause::ChatAccountForeign)
-        .expected("an account that was signed in to from here, or that has the same verified address")
-        .received(reason)
-        .fix("rename one of the two accounts, or give the chat's account the person's verified address")
-}
-
-/// The chat's trouble, in the log; to the browser the service is not available for a moment.
-fn unanswered(error: &RestError) -> Error {
-    Fault::passing(format!("the chat gives no login token: {error}")).into()
 }

@@ -7,6 +7,7 @@ pub(crate) mod everybody;
 pub mod login;
 mod own_flow;
 pub mod provision;
+pub mod refusals;
 pub mod rest;
 pub mod sync;
 mod token;
@@ -23,7 +24,7 @@ use tokio::sync::oneshot;
 /// else's request.
 pub(crate) async fn ask<T: Send + 'static>(state: &AppState, f: impl FnOnce(&Instance, &Outbound) -> T + Send + 'static) -> Result<T> {
     let Ok(place) = state.chat_calls.clone().try_acquire_owned() else {
-        return Err(Fault::passing("too many requests wait for the chat").into());
+        return Err(refusals::busy().into());
     };
     let (instance, outbound) = (state.instance(), state.outbound.clone());
     let (sender, receiver) = oneshot::channel();

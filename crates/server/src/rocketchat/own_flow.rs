@@ -4,9 +4,11 @@
 //! owner ever after. So the chat is left to make it: this server begins the flow at the chat as a browser would, answers its
 //! authorization request itself, and brings the code back. Nothing is followed but the chat's own two addresses.
 
+use super::refusals::unanswered;
 use super::rest::{Rest, RestError};
 use crate::instance::Instance;
 use crate::outbound::Answer;
+use crate::trace;
 use propusk_domain::authorize::{Attempt, Outcome, advance, judge, prove_target};
 use propusk_domain::client::RegisteredClient;
 use propusk_domain::session::Session;
@@ -19,17 +21,26 @@ use url::Url;
 ///
 /// # Errors
 /// Faults of the own database, and a chat that does not answer.
-pub(super) fn walk(instance: &Instance, chat: &Rest, session: &Session) -> Result<bool> {
-    let service = &instance.settings.rocketchat.service;
+pub(super) fn walk(instance: &Instance, chat: &Rest, service: &str, session: &Session) -> Result<bool> {
     let begun = chat.visit(&format!("/oauth/{service}"), "").map_err(|error| unanswered(&error))?;
     if begun.status == 429 || begun.status >= 500 {
-        return Err(unanswered(&RestError::Garbage { status: begun.status }));
+        return Err(trouble(&begun));
     }
     let Some(params) = request_of(&begun) else { return Ok(false) };
     let Some(answer) = authorize(instance, &params, session)? else { return Ok(false) };
     let back = format!("/_oauth/{service}?{}", form::encode(answer.pairs()));
     let done = chat.visit(&back, &cookies_of(&begun)).map_err(|error| unanswered(&error))?;
-    Ok(done.is_success() || (300..400).contains(&done.status))
+    match done.status {
+        // A limit, or a proxy: it would go well a moment later. The chat's own word for a sign-in that failed is 500.
+        429 | 502..=504 => Err(trouble(&done)),
+        // Back at the start: it did not recognise its own visitor.
+        300..=399 => Ok(!done.header("location").is_some_and(|place| place.trim_end_matches('/').ends_with("/login"))),
+        _ => Ok(done.is_success()),
+    }
+}
+
+fn trouble(answer: &Answer) -> Error {
+    unanswered(&RestError::Garbage { status: answer.status })
 }
 
 /// The authorization request to which the chat sends a browser.
@@ -52,7 +63,10 @@ fn authorize(instance: &Instance, params: &Params, session: &Session) -> Result<
         let scope = judge(&client.client, &request)?;
         let attempt = Attempt { client: &client, target: &target, request: &request, scope: &scope, signed_in: None, allowed: false };
         Ok(match advance(cx, &attempt, Some(&session))? {
-            Outcome::Code(code, _) => Some(AuthorizeResponse::success(code.expose(), request.state.as_deref(), &issuer)),
+            Outcome::Code(code, grant) => {
+                trace::walked(cx, &grant)?;
+                Some(AuthorizeResponse::success(code.expose(), request.state.as_deref(), &issuer))
+            }
             Outcome::SignIn { .. } | Outcome::Consent { .. } => None,
         })
     });
@@ -70,8 +84,4 @@ fn cookies_of(answer: &Answer) -> String {
     let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
     let pairs: Vec<&str> = set.filter_map(|cookie| cookie.split(';').next()).map(str::trim).collect();
     pairs.join("; ")
-}
-
-fn unanswered(error: &RestError) -> Error {
-    propusk_domain::Fault::passing(format!("the chat does not go through its own sign-in: {error}")).into()
 }

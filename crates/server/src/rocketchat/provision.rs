@@ -2,7 +2,7 @@
 
 use super::rest::{Rest, RestError};
 use propusk_domain::rocketchat::settings::Setting;
-use propusk_domain::rocketchat::{CUSTOM, service_key};
+use propusk_domain::rocketchat::{CUSTOM, catalogue, service_key};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -134,31 +134,18 @@ pub fn verify(anonymous: &Rest, name: &str, settings: &[Setting]) -> Result<Vec<
     Ok(mismatches)
 }
 
-/// The fields that `settings.oauth` shows, against the settings. Fields that a version does not show are not compared.
+/// The fields that `settings.oauth` shows, against the settings. Fields that a version does not show, or shows right only with
+/// a licence, are not compared.
 pub fn compare(services: &Value, name: &str, settings: &[Setting]) -> Vec<Mismatch> {
-    const FIELDS: [(&str, &str); 12] = [
-        ("clientId", "id"),
-        ("serverURL", "url"),
-        ("tokenPath", "token_path"),
-        ("identityPath", "identity_path"),
-        ("authorizePath", "authorize_path"),
-        ("scope", "scope"),
-        ("buttonLabelText", "button_label_text"),
-        ("loginStyle", "login_style"),
-        ("tokenSentVia", "token_sent_via"),
-        ("identityTokenSentVia", "identity_token_sent_via"),
-        ("usernameField", "username_field"),
-        ("mergeUsers", "merge_users"),
-    ];
     let Some(service) = service(services, name) else {
         return vec![Mismatch { field: "service".to_owned(), found: Value::Null, expected: service_key(name).into() }];
     };
-    let differs = |(field, suffix): (&str, &str)| {
-        let found = service.get(field)?;
-        let expected = &settings.iter().find(|setting| setting.id == format!("{CUSTOM}{name}-{suffix}"))?.value;
-        (found != expected).then(|| Mismatch { field: field.to_owned(), found: found.clone(), expected: expected.clone() })
+    let differs = |(field, suffix): &(&str, &str)| {
+        let found = service.get(*field)?;
+        let expected = &settings.iter().find(|setting| setting.id == format!("{CUSTOM}{name}{suffix}"))?.value;
+        (found != expected).then(|| Mismatch { field: (*field).to_owned(), found: found.clone(), expected: expected.clone() })
     };
-    FIELDS.into_iter().filter_map(differs).collect()
+    catalogue::SHOWN.iter().filter(|(_, suffix)| !catalogue::LICENSED.contains(suffix)).filter_map(differs).collect()
 }
 
 /// The entry of a provider in the answer of `settings.oauth`.

@@ -141,7 +141,7 @@ pub fn sync(instance: &Instance, outbound: &Outbound, wish: &Wish, watch: &mut d
     })?;
     let connection = connection.ok_or(SyncError::NotConnected)?;
     let whole = wish.only.is_none();
-    let workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &settings.service, settings.create_channels, whole);
+    let workspace = Workspace::new(connection.rest(outbound.clone()), &connection.user_id, &connection.service, settings.create_channels, whole);
     let mut run = Run { instance, workspace, map, plan: wish.plan, report: Report::default() };
     if let Some(user) = &wish.only {
         run.person(user, watch)?;

@@ -51,7 +51,8 @@ pub struct Workspace {
     pub rest: Rest,
     /// The administrator's own account, whose rights are never taken.
     pub own_id: String,
-    service: String,
+    /// The key of the OAuth service.
+    pub service: String,
     create_channels: bool,
     /// Whether members are read as whole lists, because everybody will be asked for.
     whole: bool,

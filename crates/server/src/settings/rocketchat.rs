@@ -14,8 +14,8 @@ pub struct RocketchatSettings {
     pub url: Option<String>,
     /// The client by which it signs people in.
     pub client: String,
-    /// The key of its OAuth service: the provider's name in lower case.
-    pub service: String,
+    /// The key of its OAuth service, the provider's name in lower case; `None` for what the client's redirect URI says.
+    pub service: Option<String>,
     /// `_id` of the administrator there whose token is used.
     pub user_id: Option<String>,
     /// The token.
@@ -41,7 +41,8 @@ impl RocketchatSettings {
         let url = section.parsed("url", "an address like https://chat.example.org", |text| chat_url(text).ok());
         let client = section.text("client").unwrap_or_else(|| "rocketchat".to_owned());
         let is_key = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_');
-        let service = section.parsed("service", "lower-case letters, digits and underscores", |text| is_key(text).then(|| text.to_owned()));
+        let service = section
+            .parsed("service", "lower-case letters, digits and underscores", |text| (!text.is_empty() && is_key(text)).then(|| text.to_owned()));
         let user_id = section.text("user_id");
         let token = section.secret("token", "token_file").map(Secret::new);
         if user_id.is_some() != token.is_some() {
@@ -53,7 +54,7 @@ impl RocketchatSettings {
         Self {
             url,
             client,
-            service: service.unwrap_or_else(|| "besedka".to_owned()),
+            service,
             user_id,
             token,
             create_token_secret: section.secret("create_token_secret", "create_token_secret_file").map(Secret::new),
