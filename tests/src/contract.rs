@@ -146,6 +146,10 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The documented path that a request asks for, as the server finds it: slashes repaired, escapes decoded.
 fn find_path(base: &str, request: &Request) -> Option<(&'static str, &'static Value)> {
     let own = inside_path(base, request);
+    // Whatever the path would be without it.
+    if request.target().split('?').next().is_some_and(|path| path.contains("%00")) {
+        return None;
+    }
     let inside = alias_of(base, request).or(own.as_deref())?;
     let paths = document()["paths"].as_object()?;
     paths.iter().find(|(known, _)| fits(known, inside)).map(|(known, item)| (known.as_str(), item))

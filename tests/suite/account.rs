@@ -10,6 +10,7 @@ use propusk_tests::server::{Backend, Person, TestServer};
 propusk_tests::on_each_backend![
     the_page_asks_to_sign_in_and_comes_back,
     a_password_is_changed_and_everything_else_signed_out,
+    the_applications_of_this_browser_outlive_a_change_of_the_password_and_those_elsewhere_do_not,
     a_weak_or_wrong_password_changes_nothing,
     guessing_the_old_password_is_paused_like_signing_in,
     another_browser_is_signed_out_and_then_all_of_them,
@@ -78,6 +79,42 @@ fn a_password_is_changed_and_everything_else_signed_out(backend: Backend) {
     assert_eq!(fresh.sign_in("anna", &anna.password).unwrap().status(), 403);
     assert_eq!(fresh.sign_in("anna", "four unrelated words").unwrap().status(), 200);
     assert_eq!(server.audit("password_set").len(), 1);
+}
+
+fn the_applications_of_this_browser_outlive_a_change_of_the_password_and_those_elsewhere_do_not(backend: Backend) {
+    let server = TestServer::start(backend);
+    let anna = server.add_user("anna", "user");
+    let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
+    let at_the_site = |scope: &str| {
+        let (browser, landing) = server.sign_in(&site, &anna, &[("scope", scope)]);
+        let code = landing.param("code").unwrap_or_else(|| panic!("{}", landing.trace()));
+        (browser, server.redeem(&site, &code, &[]).json())
+    };
+    let works = |tokens: &serde_json::Value| server.userinfo(tokens["access_token"].as_str().unwrap()).status == 200;
+    let refreshes = |tokens: &serde_json::Value| server.refresh(&site, tokens["refresh_token"].as_str().unwrap()).status == 200;
+    let sids = || {
+        let sessions = server.look(|cx| Ok(cx.store.list_sessions(Some(&anna.user.sub), cx.now, 10)?));
+        sessions.into_iter().map(|session| session.sid).collect::<Vec<_>>()
+    };
+    let (mut browser, kept) = at_the_site("openid offline_access");
+    let sid = sids().pop().unwrap();
+    let (elsewhere, ended) = at_the_site("openid offline_access");
+    let (_, brief) = at_the_site("openid");
+    browser.visit(&server.url("/account")).unwrap();
+    let before = browser.jar.clone();
+    change(&mut browser, &anna.password, "four unrelated words");
+    assert!(notice(&browser).contains("changed"), "{}", notice(&browser));
+
+    assert_eq!(sids(), [sid], "the session is the one that it was");
+    assert!(works(&kept) && refreshes(&kept));
+    assert!(!works(&ended) && !refreshes(&ended) && !works(&brief));
+    assert!(is_signed_in(&server, &browser) && !is_signed_in(&server, &elsewhere));
+    let mut stolen = Browser::new();
+    stolen.jar = before;
+    assert!(!is_signed_in(&server, &stolen), "a copy of the cookie from before is worth nothing");
+    let again = browser.new_tab().stop_at(site.redirect_uri()).visit(&server.authorize_url(&site, &[])).unwrap();
+    assert!(again.param("code").is_some(), "no password is asked for: {}", again.trace());
+    assert_eq!((server.audit("signed_out_elsewhere").len(), server.audit("signed_out_everywhere").len()), (1, 0));
 }
 
 fn a_weak_or_wrong_password_changes_nothing(backend: Backend) {

@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 propusk_tests::on_each_backend![
     a_logout_is_told_to_every_client_of_the_session_and_to_no_other,
+    a_changed_password_is_told_of_every_other_browser_and_not_of_the_one_that_changed_it,
     a_session_outlives_its_grants_and_the_client_is_told_all_the_same,
     everywhere_disabling_and_removal_tell_each_session,
     a_receiver_that_is_down_is_told_later,
@@ -115,6 +116,21 @@ fn a_logout_is_told_to_every_client_of_the_session_and_to_no_other(backend: Back
     assert_eq!((at.receiver.received().len(), other.received().len(), silent.received().len()), (1, 1, 0));
     assert_eq!(at.server.audit("backchannel_logout").len(), 2);
     browser.visit(&at.server.url("/")).unwrap();
+}
+
+fn a_changed_password_is_told_of_every_other_browser_and_not_of_the_one_that_changed_it(backend: Backend) {
+    let at = told_site(backend);
+    let mut browser = at.sign_in();
+    let kept = sid_of(&at.server, &at.anna);
+    at.sign_in();
+    let sessions = at.server.look(|cx| Ok(cx.store.list_sessions(Some(&at.anna.user.sub), cx.now, 10)?));
+    let other = sessions.into_iter().map(|session| session.sid).find(|sid| *sid != kept).unwrap();
+    browser.visit(&at.server.url("/account")).unwrap();
+    let form = browser.form_with("account-change-password").fill("old_password", &at.anna.password).fill("new_password", "four unrelated words");
+    browser.submit(&form, form.button("account-change-password")).unwrap();
+    assert_eq!(at.told(0).claims["sid"], other);
+    wait_until(&at.server, <[Message]>::is_empty);
+    assert_eq!(at.receiver.received().len(), 1);
 }
 
 fn a_session_outlives_its_grants_and_the_client_is_told_all_the_same(backend: Backend) {

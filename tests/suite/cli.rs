@@ -272,7 +272,7 @@ fn the_chat_is_told_what_the_role_map_says() {
 #[test]
 fn a_refusal_is_explained_in_the_language_of_the_terminal() {
     let home = Installation::new();
-    home.json(&["user", "list"]);
+    home.json(&["user", "add", "first", "--role", "user"]);
     let refusal = Refusal::invalid_request("x", Cause::RedirectUriMismatch)
         .client("site")
         .expected("https://example.org/a")
@@ -334,6 +334,7 @@ fn sessions_are_listed_and_revoked_even_when_a_name_begins_with_a_hyphen() {
 #[test]
 fn a_new_signing_key_is_announced_before_it_signs() {
     let home = Installation::new();
+    home.json(&["user", "add", "first", "--role", "user"]);
     let states = |purpose: &str| -> Vec<String> {
         let keys = home.json(&["key", "list"]);
         keys.as_array().unwrap().iter().filter(|key| key["purpose"] == purpose).map(|key| key["state"].as_str().unwrap().to_owned()).collect()
@@ -366,7 +367,7 @@ fn a_key_in_an_emergency_is_not_replaced_by_one_announced_before() {
 #[test]
 fn a_missing_or_wrong_master_key_stops_every_verb_and_is_named() {
     let home = Installation::new();
-    home.json(&["user", "list"]);
+    home.json(&["user", "add", "first", "--role", "user"]);
     let file = home.path("master.key");
     let original = std::fs::read(&file).unwrap();
     for damage in [None, Some(vec![7_u8; 32]), Some(vec![1, 2, 3])] {

@@ -20,6 +20,7 @@ propusk_tests::on_each_backend![
     a_token_ends_with_its_time_and_its_row_with_the_sweeper,
     the_last_use_is_noted_off_the_request_path,
     a_person_makes_and_revokes_tokens_on_the_account_page,
+    the_account_page_says_why_no_token_was_made,
 ];
 
 fn make(server: &TestServer, person: &Person, scope: &str, days: i64) -> (PersonalToken, Secret) {
@@ -197,6 +198,33 @@ fn no_token_is_more_than_its_owner() {
         try_user("x", "openid", 1).unwrap();
     }
     assert_eq!(try_user("x", "openid", 1), Err(Cause::InvalidSetting), "fifty are enough");
+}
+
+fn the_account_page_says_why_no_token_was_made(backend: Backend) {
+    let server = TestServer::start(backend);
+    let anna = server.add_user("anna", "user");
+    let mut browser = Browser::new();
+    browser.visit(&server.url("/account")).unwrap();
+    browser.sign_in("anna", &anna.password).unwrap();
+    for (name, scope, days, says) in [
+        ("", "openid", "1", "a name, and 1 to 366 days"),
+        ("x", "openid", "0", "a name, and 1 to 366 days"),
+        ("x", "openid", "367", "a name, and 1 to 366 days"),
+        ("x", "", "1", "choose from the list"),
+        ("x", "propusk:users", "1", "choose from the list"),
+        ("x", "\"", "1", "choose from the list"),
+    ] {
+        let form = browser.form_with("account-token-create").fill("token_name", name).fill("token_days", days).fill("token_scope", scope);
+        let landing = browser.submit(&form, form.button("account-token-create")).unwrap();
+        let notice = text_of(browser.html(), "account-notice").unwrap_or_default();
+        assert!(landing.status() == 400 && notice.contains(says), "{name:?} {scope:?} {days}: {notice}");
+    }
+    for _ in 0..50 {
+        make(&server, &anna, "openid", 1);
+    }
+    let form = browser.form_with("account-token-create").fill("token_name", "x");
+    browser.submit(&form, form.button("account-token-create")).unwrap();
+    assert!(text_of(browser.html(), "account-notice").unwrap_or_default().contains("too many"));
 }
 
 #[test]

@@ -19,6 +19,7 @@ propusk_tests::on_each_backend![
     a_disabled_person_gets_no_token_and_keeps_none,
     another_clients_token_is_as_unknown_as_one_that_never_was,
     a_disabling_in_the_same_moment_leaves_no_living_token,
+    what_no_token_can_be_made_of_is_refused_and_named,
 ];
 
 const ALL: &str = "propusk:tokens propusk:users read";
@@ -326,4 +327,38 @@ fn a_body_that_cannot_be_is_refused_member_by_member() {
     let answer = call(&server, &token, "POST", "", Some(&person));
     assert_eq!((answer.status, answer.json()["error"].as_str(), complaints(&answer).len()), (409, Some("conflict"), 0), "fifty are enough");
     assert_eq!(call(&server, &token, "PUT", "/x", None).header("allow"), Some("GET, DELETE"));
+}
+
+fn what_no_token_can_be_made_of_is_refused_and_named(backend: Backend) {
+    let server = TestServer::start(backend);
+    let (_, token) = service(&server, "desk", "propusk:tokens read");
+    let body = |name: &str, value: Value| {
+        let mut body = json!({"name": "x", "scope": "read"});
+        body[name] = value;
+        body
+    };
+    let cases = [
+        // It would be the service's own.
+        ("sub", json!("")),
+        ("sub", json!("\u{0}")),
+        ("name", json!("a\u{0}")),
+        ("scope", json!("read\u{0}")),
+        ("expires_in", json!(0)),
+        ("expires_in", json!(-1)),
+        ("expires_in", json!(366 * 86_400 + 1)),
+    ];
+    for (name, value) in cases {
+        let answer = call(&server, &token, "POST", "", Some(&body(name, value.clone())));
+        assert_eq!(answer.status, 400, "{name} {value}: {}", answer.text());
+        assert!(complaints(&answer).iter().all(|field| field == name) && !complaints(&answer).is_empty(), "{name}: {}", answer.text());
+        if name == "expires_in" {
+            assert_eq!(answer.json()["errors"][0]["message"], "1 second to 366 days (31622400 seconds)", "{value}");
+        }
+    }
+    for (method, path) in [("GET", "/%00"), ("DELETE", "/a%00")] {
+        assert_eq!(call(&server, &token, method, path, None).status, 404, "{method} {path}");
+    }
+    assert_eq!(call(&server, &token, "GET", "?sub=%00", None).status, 400);
+    assert_eq!(call(&server, &token, "GET", "", None).json(), json!({"tokens": []}));
+    assert_eq!(call(&server, &token, "POST", "", Some(&body("sub", Value::Null))).status, 201);
 }

@@ -16,6 +16,8 @@ propusk_tests::on_each_backend![
     a_password_set_by_the_service_signs_the_person_out,
     people_of_another_site_are_found_by_the_subject_that_they_had,
     only_a_living_token_of_the_clients_own_with_the_scope_opens_the_api,
+    a_nul_in_the_path_or_in_a_member_is_refused,
+    a_member_that_says_nothing_is_refused_and_named,
 ];
 
 /// A registration service with a token.
@@ -271,4 +273,68 @@ fn no_other_origin_is_answered() {
     server.add_client("app", Preset::Spa);
     let answer = Request::new("GET", &server.url("/api/v1/users")).header("Origin", "https://app.example").send().unwrap();
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (401, None));
+}
+
+/// PostgreSQL keeps no U+0000 in a text, and says so in a way that looks like a failure.
+fn a_nul_in_the_path_or_in_a_member_is_refused(backend: Backend) {
+    let server = TestServer::start(backend);
+    let (_, token) = service(&server, "propusk:users");
+    let sub = server.add_user("anna", "user").user.sub;
+    let empty = json!({});
+    for (method, path, body) in [
+        ("GET", "/%00", None),
+        ("PATCH", "/%00", Some(&empty)),
+        ("PUT", "/%00/password", Some(&json!({"password": "four unrelated words"}))),
+        ("POST", "/a%00/password-link", None),
+        ("GET", &*format!("/{sub}%00"), None),
+    ] {
+        let answer = call(&server, &token, method, path, body);
+        assert_eq!((answer.status, answer.json()["error"].as_str()), (404, Some("not_found")), "{method} {path}: {}", answer.text());
+    }
+    let new = |name: &str, value: Value| {
+        let mut body = json!({"username": "boris", "role": "user"});
+        body[name] = value;
+        body
+    };
+    for (name, value) in [
+        ("username", json!("a\u{0}")),
+        ("role", json!("\u{0}")),
+        ("email", json!("a\u{0}@example.org")),
+        ("name", json!("\u{0}")),
+        ("claims", json!({"nickname": "a\u{0}b"})),
+        ("claims", json!({"nick\u{0}name": "a"})),
+        ("password", json!("four unrelated\u{0}words")),
+        ("else\u{0}", json!("a")),
+    ] {
+        let created = call(&server, &token, "POST", "", Some(&new(name, value.clone())));
+        assert_eq!((created.status, !complaints(&created).is_empty()), (400, true), "{name} {value}: {}", created.text());
+        let changed = call(&server, &token, "PATCH", &format!("/{sub}"), Some(&json!({name: value})));
+        assert_eq!((changed.status, !complaints(&changed).is_empty()), (400, true), "{name}: {}", changed.text());
+    }
+    let password = call(&server, &token, "PUT", &format!("/{sub}/password"), Some(&json!({"password": "four\u{0}unrelated words"})));
+    assert_eq!((password.status, complaints(&password)), (400, vec!["password".to_owned()]));
+    for search in ["?username=%00", "?search=%00", "?cursor=%00", "?role=%00"] {
+        assert_eq!(call(&server, &token, "GET", search, None).status, 400, "{search}");
+    }
+}
+
+fn a_member_that_says_nothing_is_refused_and_named(backend: Backend) {
+    let server = TestServer::start(backend);
+    let (_, token) = service(&server, "propusk:users");
+    let sub = server.add_user("anna", "user").user.sub;
+    let before = call(&server, &token, "GET", &format!("/{sub}"), None).json();
+    for (name, value) in [("username", json!("")), ("role", json!("")), ("state", json!("")), ("state", json!(null)), ("state", json!(1))] {
+        let answer = call(&server, &token, "PATCH", &format!("/{sub}"), Some(&json!({name: value})));
+        assert_eq!((answer.status, complaints(&answer)), (400, vec![name.to_owned()]), "{name} {value}: {}", answer.text());
+    }
+    assert_eq!(call(&server, &token, "GET", &format!("/{sub}"), None).json(), before);
+    for name in ["username", "role", "password"] {
+        let mut body = json!({"username": "boris", "role": "user", "password": "four unrelated words"});
+        body[name] = json!("");
+        let answer = call(&server, &token, "POST", "", Some(&body));
+        assert_eq!((answer.status, complaints(&answer)), (400, vec![name.to_owned()]), "{}", answer.text());
+    }
+    // A person without a password is asked for by saying nothing of one.
+    let bare = call(&server, &token, "POST", "", Some(&json!({"username": "boris", "role": "user", "password": null, "name": "", "email": ""})));
+    assert_eq!((bare.status, &bare.json()["has_password"], &bare.json()["name"]), (201, &json!(false), &Value::Null), "{}", bare.text());
 }

@@ -75,7 +75,22 @@ impl Apply {
 
 fn read(file: &Path) -> Result<Declaration, Failure> {
     let text = input::text_of(file)?;
-    toml::from_str(&text).map_err(|error| Failure::Failed(format!("{}: {error}", file.display())))
+    let wrong = |why: &str| Failure::Failed(format!("{}: {why}", file.display()));
+    let declaration = toml::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
+    // TOML can say U+0000 and PostgreSQL cannot keep it.
+    if toml::from_str(&text).is_ok_and(|table| holds_nul(&toml::Value::Table(table))) {
+        return Err(wrong("a text in it contains the character U+0000"));
+    }
+    Ok(declaration)
+}
+
+fn holds_nul(value: &toml::Value) -> bool {
+    match value {
+        toml::Value::String(text) => text.contains('\0'),
+        toml::Value::Array(items) => items.iter().any(holds_nul),
+        toml::Value::Table(table) => table.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        _ => false,
+    }
 }
 
 /// Reads, generates and hashes everything secret before the transaction: hashing takes 20 ms a person. A plan hashes nothing.

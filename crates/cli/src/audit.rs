@@ -40,7 +40,7 @@ pub(crate) struct Audit {
 
 impl Audit {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let since = self.since.map(|text| when(&text, instance.clock.now())).transpose()?;
         let Self { user, client: client_id, kind, limit, .. } = self;
         let events = instance.read(|cx| {

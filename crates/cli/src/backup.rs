@@ -5,7 +5,7 @@ use crate::house;
 use crate::input::PassphraseSource;
 use crate::output::{Report, lines};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use propusk_server::backup::{BackupError, Source, TableSum, create};
 use serde_json::{Value, json};
 use std::io::IsTerminal;
@@ -33,7 +33,7 @@ pub(crate) struct Backup {
 
 impl Backup {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let passphrase = self.source.choose(true)?;
         let source = Source { db: &instance.db, master: &instance.master, issuer: &instance.policy.issuer, now: instance.clock.now() };
         let bar = Bar::new(json);
@@ -79,16 +79,26 @@ impl Bar {
         if json || !std::io::stderr().is_terminal() {
             return Self(None);
         }
+        Self::on(ProgressDrawTarget::stderr())
+    }
+
+    fn on(target: ProgressDrawTarget) -> Self {
         let style = ProgressStyle::with_template("{msg:16} {bar:40} {pos}/{len}").unwrap_or_else(|_| ProgressStyle::default_bar());
-        Self(Some(ProgressBar::new(0).with_style(style)))
+        Self(Some(ProgressBar::with_draw_target(Some(0), target).with_style(style)))
     }
 
     /// Shows how far it has come; always goes on.
     pub(crate) fn show(&self, table: &str, done: u64, total: u64) -> bool {
         if let Some(bar) = &self.0 {
-            bar.set_length(total);
-            bar.set_position(done);
-            bar.set_message(table.to_owned());
+            // Each step may draw: a short table after a long one must not be shown with the rows of the long one.
+            if bar.message() != table {
+                bar.set_position(0);
+                bar.set_message(table.to_owned());
+            }
+            bar.update(|state| {
+                state.set_len(total);
+                state.set_pos(done);
+            });
         }
         true
     }
@@ -108,5 +118,75 @@ impl From<BackupError> for Failure {
             BackupError::PassphraseNeeded => Self::usage(error.to_string()),
             other => Self::Failed(other.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+    use indicatif::TermLike;
+    use std::io::Result;
+    use std::sync::{Arc, Mutex};
+
+    /// A terminal that keeps whatever was drawn.
+    #[derive(Debug, Clone, Default)]
+    struct Drawn(Arc<Mutex<String>>);
+
+    impl Drawn {
+        fn keep(&self, text: &str) {
+            let mut drawn = self.0.lock().unwrap();
+            drawn.push_str(text);
+            drawn.push('\n');
+        }
+    }
+
+    impl TermLike for Drawn {
+        fn width(&self) -> u16 {
+            80
+        }
+        fn move_cursor_up(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_down(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_right(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, text: &str) -> Result<()> {
+            self.keep(text);
+            Ok(())
+        }
+        fn write_str(&self, text: &str) -> Result<()> {
+            self.keep(text);
+            Ok(())
+        }
+        fn clear_line(&self) -> Result<()> {
+            Ok(())
+        }
+        fn flush(&self) -> Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_short_table_after_a_long_one_is_not_drawn_past_its_end() {
+        let drawn = Drawn::default();
+        let bar = Bar::on(ProgressDrawTarget::term_like(Box::new(drawn.clone())));
+        for (table, done, total) in [("users", 200, 222), ("users", 222, 222), ("grants", 9, 9), ("audit", 3, 3)] {
+            bar.show(table, done, total);
+        }
+        let text = drawn.0.lock().unwrap().clone();
+        let counts: Vec<(u64, u64)> = text
+            .split_whitespace()
+            .filter_map(|word| word.split_once('/'))
+            .filter_map(|(done, total)| Some((done.parse().ok()?, total.parse().ok()?)))
+            .collect();
+        assert!(counts.contains(&(9, 9)) && counts.contains(&(3, 3)), "{text}");
+        assert!(counts.iter().all(|(done, total)| done <= total), "{text}");
     }
 }

@@ -68,7 +68,7 @@ enum ShownAs {
 
 impl Claims {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let (user, client) = instance.read(|cx| {
             let user = users::find(cx.store, &self.user)?;
             let Some(client) = RegisteredClient::load(cx.store, &self.client)? else {

@@ -123,7 +123,10 @@ pub(crate) struct RotateSecret {
 
 impl Client {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = match self {
+            Self::List | Self::Show(_) | Self::CheckSecret(_) => house::open_existing(config)?,
+            _ => house::open(config)?,
+        };
         match self {
             Self::Add(verb) => verb.run(&instance),
             Self::List => list(&instance),

@@ -38,7 +38,7 @@ pub(crate) struct Explain {
 
 impl Explain {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let russian = language::chosen(self.lang) == Language::Russian;
         match self.reference {
             Some(reference) => one(&instance, &reference, russian),

@@ -91,7 +91,7 @@ impl Export {
         if self.onto.is_some() && self.format != Format::Django {
             return Err(Failure::usage("--onto needs --format django"));
         }
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let cannot = |error: std::io::Error| Failure::Failed(format!("{} cannot be written: {error}", self.file.display()));
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.file).map_err(cannot)?;
         let mut out = Output { file: BufWriter::new(file), first: true, failed: None };

@@ -10,11 +10,20 @@ use std::path::Path;
 
 /// The installation, with its database migrated and its keys unsealed.
 pub(crate) fn open(config: Option<&Path>) -> Result<Instance, Failure> {
+    Ok(Instance::open(settings(config)?)?)
+}
+
+/// The same for a verb that only reads: an installation that is not there yet is out of reach, and none is made.
+pub(crate) fn open_existing(config: Option<&Path>) -> Result<Instance, Failure> {
+    Ok(Instance::open_existing(settings(config)?)?)
+}
+
+fn settings(config: Option<&Path>) -> Result<Settings, Failure> {
     let mut settings = Settings::load(config)?;
     // A verb needs one connection. A pool that may have more opens a spare one in the background, and a process that ends while libpq
     // is greeting the server can die in the TLS library's own clean-up, after the answer was printed.
     settings.database.pool_size = 1;
-    Ok(Instance::open(settings)?)
+    Ok(settings)
 }
 
 /// The person of a username, another sign-in name or a subject.

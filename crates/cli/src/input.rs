@@ -9,6 +9,10 @@ use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+/// What a person can do who has no terminal to be asked on.
+const INSTEAD_OF_PASSWORD: &str = "use --password-stdin, --password-file FILE or --generate-password";
+const INSTEAD_OF_PASSPHRASE: &str = "use --passphrase-stdin or --passphrase-file FILE";
+
 /// Where a password comes from.
 #[derive(Debug, Clone, Args)]
 #[group(multiple = false)]
@@ -43,8 +47,8 @@ impl PassphraseSource {
     /// The passphrase, if one was asked for; `twice` asks on the terminal for it once more.
     pub(crate) fn choose(&self, twice: bool) -> Result<Option<Secret>, Failure> {
         let chosen = if self.passphrase {
-            let passphrase = prompt("Passphrase: ")?;
-            if twice && prompt("Once more: ")?.expose() != passphrase.expose() {
+            let passphrase = prompt("Passphrase: ", INSTEAD_OF_PASSPHRASE)?;
+            if twice && prompt("Once more: ", INSTEAD_OF_PASSPHRASE)?.expose() != passphrase.expose() {
                 return Err(Failure::Failed("the two passphrases differ; nothing was written".to_owned()));
             }
             passphrase
@@ -89,8 +93,8 @@ impl PasswordSource {
         if !std::io::stdin().is_terminal() {
             return Err(Failure::usage("say where the password comes from: --password-stdin, --password-file FILE or --generate-password"));
         }
-        let password = prompt("New password: ")?;
-        if prompt("Once more: ")?.expose() != password.expose() {
+        let password = prompt("New password: ", INSTEAD_OF_PASSWORD)?;
+        if prompt("Once more: ", INSTEAD_OF_PASSWORD)?.expose() != password.expose() {
             return Err(Failure::Failed("the two passwords differ; nothing was changed".to_owned()));
         }
         check_password(Chosen { password, generated: false })
@@ -100,7 +104,7 @@ impl PasswordSource {
 /// A secret from standard input without exactly one trailing newline; asked for when standard input is a terminal.
 pub(crate) fn from_stdin(question: &str) -> Result<Secret, Failure> {
     if std::io::stdin().is_terminal() {
-        return prompt(question);
+        return prompt(question, "send it on standard input");
     }
     read(std::io::stdin().lock(), "standard input")
 }
@@ -155,14 +159,14 @@ fn cut_newline(mut text: String) -> String {
     text
 }
 
-/// Asks on the terminal without showing what is typed. The shell does it, because it puts the terminal right again even
+/// Asks on the terminal without showing what is typed; where that cannot be, `instead` says what else to do. The shell does it, because it puts the terminal right again even
 /// when the question is interrupted.
-fn prompt(question: &str) -> Result<Secret, Failure> {
+fn prompt(question: &str, instead: &str) -> Result<Secret, Failure> {
     const SCRIPT: &str = r#"printf '%s' "$1" >/dev/tty; old=$(stty -g </dev/tty) || exit 1
 trap 'stty "$old" </dev/tty' EXIT; trap 'exit 1' INT TERM HUP
 stty -echo </dev/tty || exit 1; IFS= read -r line </dev/tty || exit 1; printf '\n' >/dev/tty; printf '%s' "$line""#;
     let output = Command::new("/bin/sh").args(["-c", SCRIPT, "sh", question]).stdin(Stdio::null()).stderr(Stdio::null()).output();
-    let refuse = || Failure::Failed("the terminal cannot be asked; use --password-stdin or a file".to_owned());
+    let refuse = || Failure::Failed(format!("the terminal cannot be asked; {instead}"));
     let output = output.map_err(|_| refuse())?;
     if !output.status.success() {
         return Err(refuse());

@@ -66,10 +66,9 @@ pub(crate) struct Rotate {
 
 impl Key {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
         match self {
-            Self::List => list(&instance),
-            Self::Rotate(verb) => verb.run(&instance),
+            Self::List => list(&house::open_existing(config)?),
+            Self::Rotate(verb) => verb.run(&house::open(config)?),
         }
     }
 }

@@ -67,7 +67,7 @@ pub(crate) struct One {
 
 impl Outbox {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = if matches!(self, Self::List(_)) { house::open_existing(config)? } else { house::open(config)? };
         match self {
             Self::List(verb) => verb.run(&instance),
             Self::Retry(verb) => retry(&instance, verb.id),

@@ -56,7 +56,7 @@ pub(crate) struct Revoke {
 
 impl Session {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = if matches!(self, Self::List(_)) { house::open_existing(config)? } else { house::open(config)? };
         match self {
             Self::List(verb) => verb.run(&instance),
             Self::Revoke(Revoke { sid: Some(sid), .. }) => revoke(&instance, sid),

@@ -70,7 +70,7 @@ pub(crate) struct Revoke {
 
 impl Token {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = if matches!(self, Self::List(_)) { house::open_existing(config)? } else { house::open(config)? };
         match self {
             Self::Create(verb) => verb.run(&instance),
             Self::List(verb) => verb.run(&instance),

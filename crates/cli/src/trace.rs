@@ -54,7 +54,7 @@ pub(crate) struct Trace {
 
 impl Trace {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let language = language::chosen(self.lang);
         let sub = self.user.as_ref().map(|name| subject(&instance, name)).transpose()?;
         let filter = FlowFilter { client_id: self.client, sub, limit: self.last.unwrap_or(WATCHED) };

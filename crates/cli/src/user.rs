@@ -176,8 +176,8 @@ impl User {
     pub(crate) fn run(self, config: Option<&Path>) -> Result<Report, Failure> {
         match self {
             Self::Add(verb) => verb.run(config),
-            Self::List(verb) => verb.run(&house::open(config)?),
-            Self::Show(verb) => show(&house::open(config)?, &verb.name),
+            Self::List(verb) => verb.run(&house::open_existing(config)?),
+            Self::Show(verb) => show(&house::open_existing(config)?, &verb.name),
             Self::Set(verb) => verb.run(&house::open(config)?),
             Self::SetPassword(verb) => verb.run(config),
             Self::Disable(verb) => enter(&house::open(config)?, &verb.name, false),

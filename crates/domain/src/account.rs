@@ -12,12 +12,13 @@ use propusk_crypto::Secret;
 use propusk_protocol::ErrorCode;
 
 /// Replaces the password of a person who has just proved the old one: everything they are signed in to ends, applications
-/// included, and this browser gets a session of its own. `user` is the person as read before the new hash was computed.
-pub fn change_password(cx: &mut Cx<'_>, user: &User, password_hash: String, browser: Browser) -> Result<(Session, Secret)> {
+/// included, but `here`, the session of this browser, and its applications. That session gets another cookie: a stolen copy of the old
+/// one is what people change passwords for. `user` is the person as read before the new hash was computed.
+pub fn change_password(cx: &mut Cx<'_>, user: &User, password_hash: String, here: Session, browser: Browser) -> Result<(Session, Secret)> {
     cx.store.take_turn()?;
     must_be_as_checked(cx, user)?;
-    let user = users::set_password(cx, &user.sub, password_hash)?;
-    session::start(cx, &user, None, browser)
+    let user = users::set_password_in(cx, &user.sub, password_hash, &here.sid)?;
+    session::start(cx, &user, Some(here), browser)
 }
 
 /// Refuses when the account is not the one whose password was checked any more, and keeps it so until the transaction ends.

@@ -144,7 +144,7 @@ pub fn check_name(name: &str) -> Result<(), Refusal> {
 pub fn check_lifetime(seconds: i64) -> Result<(), Refusal> {
     if !(1..=MAX_DAYS * DAY).contains(&seconds) {
         let refusal = Refusal::invalid_request("The token cannot live for so long", Cause::InvalidSetting);
-        return Err(refusal.expected(format!("at most {MAX_DAYS} days")).received(format!("{seconds} seconds")));
+        return Err(refusal.expected(format!("1 second to {MAX_DAYS} days ({} seconds)", MAX_DAYS * DAY)).received(format!("{seconds} seconds")));
     }
     Ok(())
 }

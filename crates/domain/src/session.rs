@@ -128,15 +128,28 @@ pub fn end_timed_out(cx: &mut Cx<'_>, limit: i64) -> Result<usize> {
 
 /// Signs a person out everywhere: all sessions end, all grants and personal tokens are revoked; how many sessions.
 pub fn end_all(cx: &mut Cx<'_>, sub: &str, why: Revocation) -> Result<usize> {
+    end_all_but(cx, sub, None, why)
+}
+
+/// The same everywhere but in the session `kept`: it goes on, and with it what was granted in it. Personal tokens belong to no session.
+pub fn end_others(cx: &mut Cx<'_>, sub: &str, kept: &str, why: Revocation) -> Result<usize> {
+    end_all_but(cx, sub, Some(kept), why)
+}
+
+fn end_all_but(cx: &mut Cx<'_>, sub: &str, kept: Option<&str>, why: Revocation) -> Result<usize> {
     for sid in cx.store.list_open_sids(sub)? {
-        backchannel::session_ended(cx, sub, &sid)?;
+        if kept != Some(sid.as_str()) {
+            backchannel::session_ended(cx, sub, &sid)?;
+        }
     }
-    let ended = cx.store.revoke_sessions_of(sub, cx.now)?;
-    let revoked = cx.store.revoke_grants(GrantsOf::User(sub), cx.now)?.len();
+    let ended = cx.store.revoke_sessions_of(sub, kept, cx.now)?;
+    let grants = kept.map_or(GrantsOf::User(sub), |sid| GrantsOf::UserOutside(sub, sid));
+    let revoked = cx.store.revoke_grants(grants, cx.now)?.len();
     let tokens = cx.store.revoke_personal_tokens_of(sub, cx.now)?;
     if tokens > 0 {
         cx.audit(Audit::of("personal_tokens_revoked").sub(sub).detail(format!("{}: {tokens}", why.as_str())))?;
     }
-    cx.audit(Audit::of("signed_out_everywhere").sub(sub).detail(format!("{}: {ended} sessions, {revoked} grants", why.as_str())))?;
+    let event = if kept.is_some() { "signed_out_elsewhere" } else { "signed_out_everywhere" };
+    cx.audit(Audit::of(event).sub(sub).detail(format!("{}: {ended} sessions, {revoked} grants", why.as_str())))?;
     Ok(ended)
 }

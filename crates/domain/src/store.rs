@@ -109,8 +109,8 @@ pub trait Sessions {
     fn list_timed_out_sessions(&mut self, now: UnixTime, idle_since: UnixTime, limit: i64) -> Stored<Vec<Session>>;
     /// Ends it while it is over in that way; false when it is used again, or had ended.
     fn end_timed_out_session(&mut self, sid: &str, now: UnixTime, idle_since: UnixTime) -> Stored<bool>;
-    /// Ends all sessions of a person; how many.
-    fn revoke_sessions_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize>;
+    /// Ends all sessions of a person, or all but `kept`; how many.
+    fn revoke_sessions_of(&mut self, sub: &str, kept: Option<&str>, at: UnixTime) -> Stored<usize>;
 }
 
 /// Which grants to revoke.
@@ -122,6 +122,8 @@ pub enum GrantsOf<'a> {
     Session(&'a str),
     /// All of a person.
     User(&'a str),
+    /// All of a person but those made in this session.
+    UserOutside(&'a str, &'a str),
     /// All of a client, its standing grant excepted.
     Client(&'a str),
     /// All of a person at a client.

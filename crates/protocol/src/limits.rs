@@ -1,5 +1,7 @@
 //! The longest value, in bytes after decoding, that each known parameter may have: one place, one number each.
 
+use serde_json::Value;
+
 /// How many parameters a request may carry.
 pub const PARAMETERS: usize = 64;
 /// How long a parameter's name may be.
@@ -98,4 +100,14 @@ pub(crate) fn is_public(name: &str) -> bool {
 /// Parameters that nobody here reads are left alone.
 pub(crate) fn refuses_control_characters(name: &str) -> bool {
     limit(name).is_some() && !matches!(name, "client_secret" | "password")
+}
+
+/// Whether a text of the JSON, or the name of a member, contains U+0000: JSON can say it, and PostgreSQL cannot keep it.
+pub fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.contains('\0'),
+        Value::Array(items) => items.iter().any(holds_nul),
+        Value::Object(members) => members.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
+    }
 }

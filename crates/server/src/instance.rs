@@ -41,6 +41,9 @@ pub enum OpenError {
     /// The database does not answer, is locked, of a newer schema or not migrated.
     #[error("the database cannot be used: {0}")]
     Database(Fault),
+    /// There is none, and whoever only reads makes none.
+    #[error("there is no database of Propusk at {0}: look at database.url; propusk migrate makes one")]
+    NoDatabase(String),
     /// Keys are sealed, but the file that opens them is not there.
     #[error("sealed keys exist, but the master key file {0} is missing: restore it, or set keys.master_key_file to the right file")]
     MasterKeyMissing(PathBuf),
@@ -55,7 +58,11 @@ pub enum OpenError {
 impl OpenError {
     /// Whether something outside could not be reached, as opposed to being wrong.
     pub const fn is_unreachable(&self) -> bool {
-        matches!(self, Self::Database(fault) if fault.passing)
+        match self {
+            Self::Database(fault) => fault.passing,
+            Self::NoDatabase(_) => true,
+            Self::MasterKeyMissing(_) | Self::MasterKeyWrong(_) | Self::MasterKeyUnusable(..) => false,
+        }
     }
 }
 
@@ -64,6 +71,16 @@ impl Instance {
     /// default roles and maps.
     pub fn open(settings: Settings) -> Result<Self, OpenError> {
         Self::open_with(settings, Arc::new(SystemClock))
+    }
+
+    /// Opens the installation that is there already. Where there is none, nothing is made: what was meant is another one, and an empty one
+    /// in its place would be backed up or searched as if it were.
+    pub fn open_existing(settings: Settings) -> Result<Self, OpenError> {
+        let url = &settings.database.url;
+        if !Database::exists(url.expose()).map_err(OpenError::Database)? {
+            return Err(OpenError::NoDatabase(url.to_string()));
+        }
+        Self::open(settings)
     }
 
     /// The same with another clock.

@@ -94,6 +94,16 @@ impl Database {
         migrate::run(&target, BUSY_TIMEOUT_MS)
     }
 
+    /// Whether there is a database of this program at `url`, of whatever schema; looking makes none.
+    pub fn exists(url: &str) -> Result<bool, Fault> {
+        let target = Target::parse(url)?;
+        // Opening an empty file would write to it.
+        if matches!(&target, Target::Sqlite(path) if !path.metadata().is_ok_and(|file| file.len() > 0)) {
+            return Ok(false);
+        }
+        Ok(!migrate::inspect(&mut connect(&target, Role::Reader, BUSY_TIMEOUT_MS)?)?.is_empty()?)
+    }
+
     /// The sealed keys of the database at `url`, of whatever schema; none when there is no database yet.
     pub fn sealed_keys(url: &str) -> Result<Vec<KeyRow>, Fault> {
         let target = Target::parse(url)?;

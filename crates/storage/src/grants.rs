@@ -105,6 +105,10 @@ impl Grants for Tx<'_> {
                 diesel::update(live.filter(grants::sid.eq(sid)).filter(grants::offline.eq(false))).set(revoked).returning(grants::id).get_results(c)
             }
             GrantsOf::User(sub) => diesel::update(live.filter(grants::sub.eq(sub))).set(revoked).returning(grants::id).get_results(c),
+            GrantsOf::UserOutside(sub, sid) => {
+                let outside = grants::sid.is_null().or(grants::sid.ne(sid));
+                diesel::update(live.filter(grants::sub.eq(sub)).filter(outside)).set(revoked).returning(grants::id).get_results(c)
+            }
             GrantsOf::Client(client_id) => diesel::update(live.filter(grants::client_id.eq(client_id)).filter(grants::sub.is_not_null()))
                 .set(revoked)
                 .returning(grants::id)

@@ -86,7 +86,7 @@ impl State {
 
 /// Makes the database file and its directory readable to their owner alone; an existing file is left as it is.
 pub(crate) fn create_file(path: &Path) -> Result<(), Fault> {
-    let cannot = |what: &Path, error: std::io::Error| StorageError::unusable(format!("cannot create {}: {error}", what.display()));
+    let cannot = |what: &Path, error: std::io::Error| Fault::passing(StorageError::Unusable(format!("cannot create {}: {error}", what.display())));
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(|error| cannot(parent, error))?;
     }

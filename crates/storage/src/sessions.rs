@@ -116,9 +116,11 @@ impl Sessions for Tx<'_> {
         Ok(count == 1)
     }
 
-    fn revoke_sessions_of(&mut self, sub: &str, at: UnixTime) -> Stored<usize> {
+    fn revoke_sessions_of(&mut self, sub: &str, kept: Option<&str>, at: UnixTime) -> Stored<usize> {
+        // No session has the empty identifier.
+        let kept = kept.unwrap_or_default();
         let sids: Vec<String> = self.run("ending a person's sessions", |c| {
-            diesel::update(sessions::table.filter(sessions::sub.eq(sub)).filter(sessions::revoked_at.is_null()))
+            diesel::update(sessions::table.filter(sessions::sub.eq(sub)).filter(sessions::sid.ne(kept)).filter(sessions::revoked_at.is_null()))
                 .set(sessions::revoked_at.eq(at.0))
                 .returning(sessions::sid)
                 .get_results(c)

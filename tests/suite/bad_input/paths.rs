@@ -80,7 +80,7 @@ fn paths(w: &World, table: &mut Vec<Case>) {
         unknown("path: out of the tree", &["/../../etc/passwd", "/oauth/../../etc/passwd", "/assets/../../Cargo.toml"]),
         unknown("path: out of the tree, encoded", &["/%2e%2e/%2e%2e/etc/passwd", "/assets/%2e%2e%2fmaster.key", "/assets/..%5cmaster.key"]),
         unknown("path: an asset that is none", &["/assets/nothing.css", "/assets/"]),
-        unknown("path: a NUL", &["/oauth/token%00", "/%00"]),
+        unknown("path: a NUL", &["/oauth/token%00", "/%00", "/oauth/userinfo/%00", "/assets/%00", "/rocketchat/%00"]),
         unknown("path: not UTF-8", &["/%ff%fe", "/oauth/%ff"]),
         unknown("path: HTML", &["/%3Cscript%3Ealert(1)%3C/script%3E"]),
         unknown("path: SQL", &["/'%20OR%20'1'='1"]),

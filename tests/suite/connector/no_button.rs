@@ -144,6 +144,20 @@ fn only_the_chats_own_origin_is_answered() {
         request.header("Access-Control-Request-Method", "POST").send().unwrap()
     };
     assert_eq!((preflight(&origin).status, preflight(&origin).header("access-control-allow-credentials")), (204, Some("true")));
+    // Whatever is answered below /rocketchat/, no address of ours goes on to another site.
+    let methods = ["PUT", "HEAD", "OPTIONS"].map(|method| (method, "/rocketchat/login"));
+    let others = [("POST", "/rocketchat/open"), ("GET", "/rocketchat/frame?a=1&a=1"), ("GET", "/rocketchat/nothing"), ("GET", "/rocketchat/%00")];
+    for (method, path) in methods.into_iter().chain(others) {
+        for accept in ["*/*", "text/html"] {
+            let answer = Request::new(method, &house.server.url(path)).header("Accept", accept).send().unwrap();
+            let told = (answer.header("cache-control"), answer.headers("referrer-policy"));
+            assert_eq!(told, (Some("no-store"), vec!["no-referrer"]), "{method} {path}: {}", answer.status);
+            assert!(answer.status >= 400, "{method} {path}");
+        }
+    }
+    for from in [&*origin, "https://evil.example"] {
+        assert_eq!(preflight(from).headers("referrer-policy"), ["no-referrer"]);
+    }
     assert_eq!((preflight("https://evil.example").status, preflight("https://evil.example").header("access-control-allow-origin")), (403, None));
 }
 

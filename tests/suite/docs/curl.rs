@@ -1,11 +1,13 @@
 //! The `curl` lines of the documentation run against a real server.
 //!
-//! The blocks marked `sh run` of a page are one script with the variables of the README. A page that rests on settings says so:
+//! The blocks marked `sh run` of a page are one script with the variables of the README, in the reader's order; what `propusk` does in
+//! them the real binary does to the server's own database. A page that rests on settings says so:
 //! `<!-- settings: registration.enabled=true -->`. A line `# → text` after a command is what the output of the whole page has to contain.
 
 use super::{Block, blocks, pages};
 use propusk_domain::client::Preset;
 use propusk_tests::server::{Backend, TestServer};
+use std::path::Path;
 use std::process::Command;
 
 propusk_tests::on_each_backend![the_curl_lines_of_the_documentation_run];
@@ -42,16 +44,23 @@ fn settings(page: &str) -> Vec<(&str, &str)> {
     comment.split_whitespace().map(|pair| pair.split_once('=').unwrap()).collect()
 }
 
+/// The server hears of another process's change within a second: after that without news it answers nothing from memory.
+const HEARD: &str = "propusk() { command propusk \"$@\"; sleep 1.1; }\n";
+
 fn run(name: &str, script: &str, server: &TestServer) {
     let (anna, worker) = (server.add_user("anna", "owner"), server.add_client("worker", Preset::Service));
     let checker = server.add_client("checker", Preset::Api);
-    let scopes = ["propusk:users".to_owned(), "propusk:tokens".to_owned()];
-    let people = server.add_client_with("site-people", Preset::Service, |new| new.scopes = Some(scopes.into_iter().collect()));
+    let people = server.add_client_with("site-people", Preset::Service, |new| new.scopes = Some(["propusk:users"].into_iter().collect()));
     let site = server.add_client_with("site", Preset::Web, |new| new.first_party = Some(true));
     let directory = tempfile::tempdir().unwrap();
+    let own = std::env::current_exe().unwrap();
+    let built = own.parent().and_then(Path::parent).unwrap();
+    assert!(built.join("propusk").exists(), "build it first: cargo build -p propusk");
     let output = Command::new("sh")
-        .args(["-euc", script])
+        .args(["-euc", &format!("PATH=\"$BUILT:$PATH\"\n{HEARD}{script}")])
         .current_dir(directory.path())
+        .env("BUILT", built)
+        .envs(server.settings().iter().map(|(key, value)| (format!("PROPUSK__{}", key.replace('.', "__").to_uppercase()), value)))
         .envs([("ISSUER", server.issuer.as_str()), ("WORKER", worker.id()), ("WORKER_SECRET", &worker.secret), ("SITE", site.id())])
         .envs([("SITE_SECRET", site.secret.as_str()), ("REDIRECT_URI", site.redirect_uri()), ("USERNAME", "anna"), ("PASSWORD", &anna.password)])
         .envs([("CHECKER", checker.id()), ("CHECKER_SECRET", &checker.secret)])

@@ -11,6 +11,7 @@ propusk_tests::on_each_backend![
     names_that_differ_by_case_form_or_alphabet_stay_apart,
     applications_and_tokens_in_disorder_cost_only_themselves,
     a_database_in_disorder_is_read_like_a_dump,
+    a_nul_costs_only_the_record_that_holds_it,
 ];
 
 fn has(answer: &Answer, slug: &str, key: &str, left_out: bool) {
@@ -53,6 +54,48 @@ fn names_that_differ_by_case_form_or_alphabet_stay_apart(backend: Backend) {
     let owner = person(&server, "ivan@EXAMPLE.org").map(|user| user.sub);
     assert!(owner.is_none() || owner.as_deref() == Some("1"), "{owner:?}");
     assert_eq!(import(&server, file.path(), &["--emails-verified"]).json()["users"]["added"], 0);
+}
+
+/// JSON and SQLite can say U+0000, PostgreSQL cannot keep it.
+fn a_nul_costs_only_the_record_that_holds_it(backend: Backend) {
+    let server = TestServer::start(backend);
+    let nul = |text: &str| text.replace('0', "\0");
+    let token = |model: &str, mut record: Value| {
+        record["model"] = json!(format!("oauth2_provider.{model}"));
+        record
+    };
+    let records = [
+        user_record(json!(1), "anna", json!({})),
+        user_record(json!(nul("a0b")), "boris", json!({})),
+        user_record(json!(3), &nul("v0ra"), json!({ "email": "vera@example.org" })),
+        user_record(json!(4), "gleb", json!({ "email": nul("g0@example.org"), "first_name": nul("G0"), "last_name": nul("0") })),
+        user_record(json!(5), "dora", json!({ "password": nul("pbkdf2_sha256$1$salt0$X/W0") })),
+        user_record(json!(6), "egor", json!({ "date_joined": nul("2020-01-01T00:00:00Z0"), "bio": nul("0") })),
+        application(1, "good", &json!({})),
+        application(6, "name", &json!({ "name": nul("n0me"), "post_logout_redirect_uris": nul("https://a.example/0") })),
+        application(2, &nul("b0d"), &json!({})),
+        application(3, "uris", &json!({ "redirect_uris": nul("https://a.example/0 https://a.example/cb") })),
+        application(4, "secret", &json!({ "client_secret": nul("a clear secret 0 of some length") })),
+        application(5, "hash", &json!({ "client_secret": nul("pbkdf2_sha256$10$s0lt$X/W"), "hash_client_secret": true })),
+        access(1, &json!(1), &json!(1), &json!({ "token": nul("t0ken") })),
+        access(2, &json!(nul("0")), &json!(1), &json!({})),
+        access(3, &json!(1), &json!(nul("0")), &json!({})),
+        access(4, &json!(1), &json!(1), &json!({ "scope": nul("openid 0"), "expires": nul("2099-01-01T00:00:00Z0") })),
+        access(5, &json!(1), &json!(1), &json!({ "token_checksum": nul("0") })),
+        token("refreshtoken", access(6, &json!(1), &json!(1), &json!({ "token": nul("r0"), "token_family": nul("0"), "access_token": nul("0") }))),
+        access(7, &json!(1), &json!(1), &json!({})),
+        user_record(json!(7), "last", json!({})),
+    ];
+    let file = dump(&records);
+    let dry = import(&server, file.path(), &["--dry-run"]);
+    assert_eq!(dry.code, 3, "{}", dry.stdout);
+    for options in [&[][..], &["--sub", "username"]] {
+        let answer = import(&server, file.path(), options);
+        assert_eq!(answer.code, 0, "{}", answer.stdout);
+    }
+    assert!(person(&server, "anna").is_some() && person(&server, "last").is_some());
+    assert!(server.look(|cx| Ok(cx.store.find_client("good")?)).is_some());
+    assert_eq!(server.userinfo("token-7").status, 200);
 }
 
 fn application(pk: i64, client_id: &str, more: &Value) -> Value {

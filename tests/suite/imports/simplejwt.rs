@@ -14,6 +14,7 @@ propusk_tests::on_each_backend![
     the_claims_of_the_original_name_the_person_by_the_key_of_the_site,
     guessing_is_slowed_down_as_at_the_sign_in_page,
     only_the_first_party_client_that_the_setting_names_is_served,
+    a_nul_in_a_field_is_told_as_the_original_tells_it,
 ];
 
 fn start(backend: Backend, first_party: bool) -> TestServer {
@@ -154,4 +155,24 @@ fn only_the_first_party_client_that_the_setting_names_is_served(backend: Backend
     server.settle();
     assert_eq!(post(&server, "/api/token/refresh/", &json!({ "refresh": anna["refresh"] })).status, 401);
     assert_eq!(post(&server, "/api/token/verify/", &json!({ "token": anna["access"] })).status, 401);
+}
+
+fn a_nul_in_a_field_is_told_as_the_original_tells_it(backend: Backend) {
+    let server = start(backend, true);
+    server.add_user("anna", "user");
+    let told = |name: &str| json!({ name: ["Null characters are not allowed."] });
+    for (path, name, body) in [
+        ("/api/token/", "username", json!({ "username": "\u{0}", "password": "x" })),
+        ("/api/token/", "password", json!({ "username": "anna", "password": "a\u{0}b" })),
+        ("/api/token/refresh/", "refresh", json!({ "refresh": "ppr_\u{0}" })),
+        ("/api/token/verify/", "token", json!({ "token": "\u{0}" })),
+    ] {
+        let answer = post(&server, path, &body);
+        assert_eq!((answer.status, answer.json()), (400, told(name)), "{path}");
+    }
+    let multipart = "--b\r\nContent-Disposition: form-data; name=\"username\"\r\n\r\na\0\r\n\
+                     --b\r\nContent-Disposition: form-data; name=\"password\"\r\n\r\nx\r\n--b--\r\n";
+    let request = Request::post(&server.url("/api/token/")).header("Content-Type", "multipart/form-data; boundary=b").body(multipart);
+    let answer = request.send().unwrap();
+    assert_eq!((answer.status, answer.json()), (400, told("username")));
 }

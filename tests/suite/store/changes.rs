@@ -47,7 +47,7 @@ fn every_write_that_a_cache_may_hold_is_told(place: &Place) {
         (|s| s.revoke_session("sid-s1", NOW).map(drop), &["session:sid-s1"]),
         (|s| s.revoke_session("sid-s1", NOW).map(drop), &[]),
         (|s| s.insert_session(&session("sid-2", "s1")), &[]),
-        (|s| s.revoke_sessions_of("s1", NOW).map(drop), &["session:sid-2"]),
+        (|s| s.revoke_sessions_of("s1", None, NOW).map(drop), &["session:sid-2"]),
         (|s| s.revoke_grants(GrantsOf::User("s1"), NOW).map(drop), &["grant:g1"]),
         (|s| s.deny_token("j1", NOW), &["denied:j1"]),
         (|s| s.put_role_map(&RoleMap::defaults()[0]), &["role_maps:"]),

@@ -85,16 +85,25 @@ fn a_dead_grant_does_not_rotate(place: &Place) {
 }
 
 fn each_way_of_revoking_hits_its_own_grants_once(place: &Place) {
-    let cases: [(GrantsOf<'static>, &str); 6] = [
+    let cases: [(GrantsOf<'static>, &str); 8] = [
         (GrantsOf::Id("b"), "b"),
         (GrantsOf::Session("sid-s1"), "ab"),
-        (GrantsOf::User("s1"), "abc"),
+        (GrantsOf::User("s1"), "abcf"),
+        (GrantsOf::UserOutside("s1", "sid-s1"), "f"),
+        (GrantsOf::UserOutside("s1", "sid-s2"), "abcf"),
         (GrantsOf::Client("chat"), "acd"),
         (GrantsOf::UserAtClient("s1", "chat"), "ac"),
         (GrantsOf::Id("standing-chat"), "standing-chat"),
     ];
-    let all =
-        [grant("a", "s1", "chat"), grant("b", "s1", "site"), offline_grant("c", "s1", "chat"), grant("d", "s2", "chat"), grant("e", "s2", "site")];
+    let all = [
+        grant("a", "s1", "chat"),
+        grant("b", "s1", "site"),
+        offline_grant("c", "s1", "chat"),
+        grant("d", "s2", "chat"),
+        grant("e", "s2", "site"),
+        // Without a browser.
+        Grant { sid: None, ..grant("f", "s1", "site") },
+    ];
     for (index, (which, expected)) in cases.into_iter().enumerate() {
         // Each case has a world of its own, rolled back at its end.
         let all = all.clone();
@@ -115,7 +124,7 @@ fn each_way_of_revoking_hits_its_own_grants_once(place: &Place) {
 }
 
 fn store_all(store: &mut dyn Store) -> Result<Vec<Grant>, propusk_domain::Fault> {
-    ["a", "b", "c", "d", "e", "standing-chat", "standing-site"].iter().map(|id| Ok(store.find_grant(id)?.unwrap())).collect()
+    ["a", "b", "c", "d", "e", "f", "standing-chat", "standing-site"].iter().map(|id| Ok(store.find_grant(id)?.unwrap())).collect()
 }
 
 fn live_grants_are_listed_newest_first(place: &Place) {

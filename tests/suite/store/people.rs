@@ -179,8 +179,10 @@ fn a_session_moves_forward_only_and_ends_once(place: &Place) {
         store.insert_session(&session("sid-3", "s1"))?;
         store.insert_session(&session("sid-4", "s1"))?;
         store.insert_session(&session("sid-5", "s2"))?;
-        assert_eq!(store.revoke_sessions_of("s1", NOW)?, 2);
-        assert_eq!(store.revoke_sessions_of("s1", NOW)?, 0);
+        assert_eq!(store.revoke_sessions_of("s1", Some("sid-4"), NOW)?, 1);
+        assert_eq!(store.find_session_by_sid("sid-4")?.unwrap().revoked_at, None);
+        assert_eq!(store.revoke_sessions_of("s1", None, NOW)?, 1);
+        assert_eq!(store.revoke_sessions_of("s1", None, NOW)?, 0);
         assert_eq!(store.find_session_by_sid("sid-5")?.unwrap().revoked_at, None);
         Ok(())
     });

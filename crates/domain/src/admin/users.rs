@@ -148,6 +148,19 @@ pub fn must_be_as_seen(cx: &mut Cx<'_>, sub: &str, seen: &IfMatch) -> Result<()>
 
 /// Sets the password, hashed before the transaction, and signs the person out everywhere.
 pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
+    let user = replace_password(cx, sub, password_hash)?;
+    session::end_all(cx, sub, Revocation::PasswordSet)?;
+    Ok(user)
+}
+
+/// The same by the person themselves, who stay signed in where they did it: in the session `kept`.
+pub(crate) fn set_password_in(cx: &mut Cx<'_>, sub: &str, password_hash: String, kept: &str) -> Result<User> {
+    let user = replace_password(cx, sub, password_hash)?;
+    session::end_others(cx, sub, kept, Revocation::PasswordSet)?;
+    Ok(user)
+}
+
+fn replace_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result<User> {
     cx.store.take_turn()?;
     let mut user = must_find(cx.store, sub)?;
     let version = user.credential_version;
@@ -157,7 +170,6 @@ pub fn set_password(cx: &mut Cx<'_>, sub: &str, password_hash: String) -> Result
         return Err(changed_meanwhile("the person"));
     }
     cx.audit(Audit::of("password_set").sub(sub))?;
-    session::end_all(cx, sub, Revocation::PasswordSet)?;
     Ok(user)
 }
 

@@ -236,6 +236,7 @@ fn text(value: Option<&Value>) -> std::result::Result<String, &'static str> {
         None => Err("This field is required."),
         Some(Value::Null) => Err("This field may not be null."),
         Some(Value::String(text)) if text.trim().is_empty() => Err("This field may not be blank."),
+        Some(Value::String(text)) if text.contains('\0') => Err("Null characters are not allowed."),
         Some(Value::String(text)) => Ok(text.clone()),
         Some(Value::Number(number)) => Ok(number.to_string()),
         Some(Value::Bool(_) | Value::Array(_) | Value::Object(_)) => Err("Not a valid string."),

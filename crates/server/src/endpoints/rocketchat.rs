@@ -3,6 +3,7 @@
 
 use super::fresh_json;
 use crate::extract::header;
+use crate::middleware::cors::{allowed_origin, tell_origin};
 use crate::pages::home;
 use crate::rocketchat::ask;
 use crate::rocketchat::connection::Connection;
@@ -12,8 +13,7 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE,
-    ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN, REFERRER_POLICY, VARY,
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderValue, ORIGIN,
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -26,14 +26,12 @@ use serde_json::json;
 /// The answer to whoever is signed in.
 pub(crate) async fn login(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let now = state.now();
-    let mut response = match run(&state, &request, now).await {
+    match run(&state, &request, now).await {
         Ok(Some(token)) => fresh_json(&json!({ "loginToken": token.expose() })),
         // Every anonymous visit to the chat comes here: no refusal is recorded.
         Ok(None) => HttpResponse::Unauthorized().json(json!({ "signed_in": false })),
         Err(error) => state.report("rocketchat", error, now).json(),
-    };
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    }
 }
 
 async fn run(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<Option<Secret>> {
@@ -69,25 +67,19 @@ pub(crate) async fn for_the_chat(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, ActixError> {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let allowed = match (&origin, request.app_data::<Data<AppState>>()) {
-        (Some(origin), Some(state)) => {
-            let chat = chat_origin(state, state.now()).await.ok().flatten();
-            chat.is_some_and(|chat| origin.as_bytes() == chat.as_bytes())
-        }
-        _ => false,
-    };
-    let preflight = request.method() == Method::OPTIONS && origin.is_some() && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    let may = async |state: &AppState, origin: &str| chat_origin(state, state.now()).await.is_ok_and(|chat| chat.as_deref() == Some(origin));
+    let allowed = allowed_origin(&request, may).await;
+    let is_allowed = allowed.is_some();
+    let headers = request.headers();
+    let preflight = request.method() == Method::OPTIONS && headers.contains_key(ORIGIN) && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if preflight {
-        request.into_response(answer_preflight(allowed)).map_into_right_body()
+        request.into_response(answer_preflight(is_allowed)).map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
-    let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let (true, Some(origin)) = (allowed, origin) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+    tell_origin(response.headers_mut(), allowed);
+    if is_allowed {
+        response.headers_mut().insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
     }
     Ok(response)
 }

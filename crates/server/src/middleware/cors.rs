@@ -6,7 +6,8 @@ use actix_web::body::MessageBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
-    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderValue, ORIGIN, VARY,
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_MAX_AGE, HeaderMap, HeaderValue, ORIGIN,
+    VARY,
 };
 use actix_web::middleware::Next;
 use actix_web::web::Data;
@@ -17,27 +18,30 @@ pub(crate) async fn public_clients(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<impl MessageBody>, Error> {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let allowed = match (&origin, request.app_data::<Data<AppState>>()) {
-        (Some(origin), Some(state)) => is_allowed(state, origin).await,
-        _ => false,
-    };
+    let allowed = allowed_origin(&request, async |state, origin| state.public_origins(state.now()).await.is_ok_and(|all| all.contains(origin))).await;
     let mut response = if request.method() == Method::OPTIONS {
-        request.into_response(answer_preflight(allowed)).map_into_right_body()
+        request.into_response(answer_preflight(allowed.is_some())).map_into_right_body()
     } else {
         next.call(request).await?.map_into_left_body()
     };
-    let headers = response.headers_mut();
-    headers.append(VARY, HeaderValue::from_static("Origin"));
-    if let (true, Some(origin)) = (allowed, origin) {
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    }
+    tell_origin(response.headers_mut(), allowed);
     Ok(response)
 }
 
-async fn is_allowed(state: &AppState, origin: &HeaderValue) -> bool {
-    let Ok(origin) = origin.to_str() else { return false };
-    state.public_origins(state.now()).await.is_ok_and(|origins| origins.contains(origin))
+/// The origin that the request names, where `may` lets it read the answer.
+pub(crate) async fn allowed_origin(request: &ServiceRequest, may: impl AsyncFnOnce(&AppState, &str) -> bool) -> Option<HeaderValue> {
+    let origin = request.headers().get(ORIGIN)?.clone();
+    let state = request.app_data::<Data<AppState>>()?;
+    let is_allowed = may(state, origin.to_str().ok()?).await;
+    is_allowed.then_some(origin)
+}
+
+/// Lets the page of that origin read the answer; an answer depends on `Origin` either way.
+pub(crate) fn tell_origin(headers: &mut HeaderMap, allowed: Option<HeaderValue>) {
+    headers.append(VARY, HeaderValue::from_static("Origin"));
+    if let Some(origin) = allowed {
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    }
 }
 
 /// 204 either way; without the headers the browser refuses by itself.

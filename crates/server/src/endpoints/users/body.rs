@@ -3,6 +3,7 @@
 use super::APART;
 use super::answer::{FieldError, Rejected};
 use propusk_domain::user::UserState;
+use propusk_protocol::limits::holds_nul;
 use serde_json::{Map, Value};
 
 /// The longest text of one member, in bytes; the rules know shorter limits for most.
@@ -15,17 +16,31 @@ pub(in crate::endpoints) struct Members {
 }
 
 impl Members {
-    /// Notes every member that is none of `known`: a misspelt one must not be silently without effect.
+    /// Notes every member that is none of `known`: a misspelt one must not be silently without effect. Notes U+0000, too, which JSON
+    /// can say and PostgreSQL cannot keep.
     pub(in crate::endpoints) fn of(members: Map<String, Value>, known: &[&str]) -> Self {
         let unknown = members.keys().filter(|name| !known.contains(&name.as_str()));
-        let problems = unknown.map(|name| FieldError::of(name, format!("is no member; the members are {}", known.join(", ")))).collect();
+        let mut problems: Vec<_> = unknown.map(|name| FieldError::of(name, format!("is no member; the members are {}", known.join(", ")))).collect();
+        let with_nul = members.iter().filter(|(_, value)| holds_nul(value));
+        problems.extend(with_nul.map(|(name, _)| FieldError::of(name, "must not contain the character U+0000")));
         Self { members, problems }
     }
 
-    /// A text; an absent one, or `null`, is none.
+    /// A text that is not empty; an absent one, or `null`, is none. An empty one must not be silently without effect: it often comes from
+    /// a form that was sent unfilled.
     pub(in crate::endpoints) fn text(&mut self, name: &'static str) -> Option<String> {
         let value = self.members.remove(name).filter(|value| !value.is_null())?;
-        self.as_text(name, value).filter(|text| !text.is_empty())
+        let text = self.as_text(name, value)?;
+        if text.is_empty() {
+            self.problem(name, "must not be empty".to_owned());
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text of which the empty one says as little as an absent one.
+    pub(in crate::endpoints) fn optional_text(&mut self, name: &'static str) -> Option<String> {
+        self.clearable(name).filter(|text| !text.is_empty())
     }
 
     /// A text that must be there.
@@ -33,7 +48,7 @@ impl Members {
         let before = self.problems.len();
         let text = self.text(name);
         if text.is_none() && self.problems.len() == before {
-            self.problem(name, "is missing or empty".to_owned());
+            self.problem(name, "is missing".to_owned());
         }
         text.unwrap_or_default()
     }
@@ -68,10 +83,10 @@ impl Members {
         number
     }
 
-    /// `active` or `disabled`.
+    /// `active` or `disabled`; nothing else is a state, `null` neither.
     pub(in crate::endpoints) fn state(&mut self) -> Option<UserState> {
-        let text = self.text("state")?;
-        let state = UserState::parse(&text);
+        let value = self.members.remove("state")?;
+        let state = value.as_str().and_then(UserState::parse);
         if state.is_none() {
             self.problem("state", "must be active or disabled".to_owned());
         }

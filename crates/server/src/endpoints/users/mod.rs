@@ -129,9 +129,9 @@ async fn run_create(state: &AppState, client_id: String, body: Json, now: UnixTi
     let mut new = NewUser {
         username: members.required_text("username"),
         role: members.required_text("role"),
-        email: members.text("email"),
-        name: members.text("name"),
-        locale: members.text("locale"),
+        email: members.optional_text("email"),
+        name: members.optional_text("name"),
+        locale: members.optional_text("locale"),
         // What a service has not checked is not known to be the person's.
         email_verified: members.flag("email_verified").unwrap_or(false),
         claims: members.claims(),

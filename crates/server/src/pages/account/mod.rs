@@ -26,7 +26,7 @@ use propusk_domain::grant::Revocation;
 use propusk_domain::personal_token::{self, Owner, PersonalToken};
 use propusk_domain::session::{self, Browser, Session};
 use propusk_domain::user::User;
-use propusk_domain::{Cause, Error, Refusal, Result, UnixTime, account};
+use propusk_domain::{Cause, Cx, Error, Refusal, Result, UnixTime, account};
 use propusk_protocol::{ErrorCode, Params, Scope};
 use view::{Account, ConsentRow, Notice, SessionRow, TokenRow, device};
 
@@ -113,8 +113,13 @@ async fn make_token(state: &AppState, request: &HttpRequest, params: &Params, si
     match state.write(now, move |cx| personal_token::create(cx, Owner::User(&user), &name, &scope, days)).await {
         Ok((_, secret)) => show_with(state, request, None, &signed_in, (None, StatusCode::OK), Some(secret.expose()), now).await,
         Err(failure @ Error::Refused(_)) => {
-            state.report("account", failure, now);
-            show(state, request, None, &signed_in, (Some(Notice::BadToken), StatusCode::BAD_REQUEST), now).await
+            let reported = state.report("account", failure, now);
+            let notice = match (reported.cause, reported.code) {
+                (Some(Cause::ScopeNotAllowed), _) => Notice::BadTokenScope,
+                (Some(Cause::InvalidSetting), ErrorCode::Conflict) => Notice::TooManyTokens,
+                _ => Notice::BadToken,
+            };
+            show(state, request, None, &signed_in, (Some(notice), StatusCode::BAD_REQUEST), now).await
         }
         Err(fault) => Err(fault),
     }
@@ -141,7 +146,7 @@ async fn password(state: &AppState, request: &HttpRequest, params: &Params, sign
     if let Err(weakness) = judge(new, &names_of(&signed_in.1), &state.settings.password) {
         return show(state, request, None, &signed_in, (Some(weakness.into()), StatusCode::BAD_REQUEST), now).await;
     }
-    match replaced(state, request, &signed_in.1, old, new, now).await {
+    match replaced(state, request, &signed_in, old, new, now).await {
         Ok(cookie) => {
             let mut response = done(state, "password");
             add_cookie(&mut response, &cookies::set(&state.settings, Kind::Session, cookie.expose()));
@@ -159,14 +164,22 @@ async fn password(state: &AppState, request: &HttpRequest, params: &Params, sign
     }
 }
 
-async fn replaced(state: &AppState, request: &HttpRequest, user: &User, old: &str, new: &str, now: UnixTime) -> Result<propusk_crypto::Secret> {
+async fn replaced(
+    state: &AppState,
+    request: &HttpRequest,
+    (session, user): &(Session, User),
+    old: &str,
+    new: &str,
+    now: UnixTime,
+) -> Result<propusk_crypto::Secret> {
     let address = client_address(request, &state.settings);
     // Counted with the sign-ins: a stolen session is no way round their pauses.
     let checked = check(state, &user.username, old, &address, now).await?;
     let hash = hash_new(state, new.to_owned()).await?;
     let browser = Browser { user_agent: header(request, USER_AGENT).map(printable), address: Some(address) };
-    let (_, cookie) = state.write(now, move |cx| account::change_password(cx, &checked.user, hash.clone(), browser.clone())).await?;
-    Ok(cookie)
+    let here = session.clone();
+    let change = move |cx: &mut Cx<'_>| account::change_password(cx, &checked.user, hash.clone(), here.clone(), browser.clone());
+    Ok(state.write(now, change).await?.1)
 }
 
 fn refused(reported: &Reported) -> (Option<Notice>, StatusCode) {

@@ -129,6 +129,8 @@ pub(crate) enum Notice {
     Guessable,
     BadName,
     BadToken,
+    BadTokenScope,
+    TooManyTokens,
     Throttled { seconds: u64 },
     Busy,
     Unavailable,
@@ -137,7 +139,7 @@ pub(crate) enum Notice {
 impl Notice {
     /// One of each, for tests.
     #[cfg(test)]
-    pub(crate) const ALL: [Self; 20] = [
+    pub(crate) const ALL: [Self; 22] = [
         Self::Saved,
         Self::EmailAsked,
         Self::PasswordChanged,
@@ -150,6 +152,8 @@ impl Notice {
         Self::Guessable,
         Self::BadName,
         Self::BadToken,
+        Self::BadTokenScope,
+        Self::TooManyTokens,
         Self::TokenRevoked,
         Self::WrongPasswordForEmail,
         Self::BadEmail,
@@ -205,6 +209,8 @@ impl Notice {
             Self::Guessable => ("account-password-guessable", None),
             Self::BadName => ("account-bad-name", None),
             Self::BadToken => ("account-bad-token", None),
+            Self::BadTokenScope => ("account-bad-token-scope", None),
+            Self::TooManyTokens => ("account-too-many-tokens", None),
             Self::TokenRevoked => ("account-token-revoked", None),
             Self::Throttled { seconds: seconds @ 0..=90 } => ("notice-throttled-seconds", Some(seconds.max(1))),
             Self::Throttled { seconds } => ("notice-throttled-minutes", Some(seconds.div_ceil(60))),
