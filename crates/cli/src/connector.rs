@@ -83,14 +83,14 @@ impl Connect {
 }
 
 pub(crate) fn disconnect(config: Option<&Path>) -> Result<Report, Failure> {
-    let instance = house::open(config)?;
+    let instance = house::open_existing(config)?;
     let forgotten = instance.write(Connection::forget)?;
     Ok(Report::of(json!({ "disconnected": forgotten })).human(if forgotten { "Disconnected." } else { "Nothing was connected." }))
 }
 
 impl Sync {
     pub(crate) fn run(self, config: Option<&Path>, json: bool) -> Result<Report, Failure> {
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let only = self.user.map(|name| house::find_user(&instance, &name)).transpose()?;
         let outbound = Outbound::new(&instance.settings.outbound)?;
         let mut watch = Bar::new(!json && only.is_none() && std::io::stderr().is_terminal(), interrupted());

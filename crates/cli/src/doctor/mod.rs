@@ -114,7 +114,7 @@ impl Doctor {
 
     fn examine(self, config: Option<&Path>) -> Result<Report, Failure> {
         let secret = if self.secret_stdin { Some(input::from_stdin("Client secret: ")?) } else { None };
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let client = load(&instance, &self.client)?;
         if !client.client.may_use(GrantType::AuthorizationCode) || client.client.settings.redirect_uris.is_empty() {
             return Err(Failure::Failed(format!("nobody signs in to {}: it has no redirect URI or may not use authorization_code", client.id())));
@@ -139,7 +139,7 @@ impl ChatDoctor {
             return Err(Failure::usage("standard input cannot bring two secrets: use --admin-password-file or a token"));
         }
         let secret = if self.secret_stdin { Some(input::from_stdin("Client secret: ")?) } else { None };
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let client = load(&instance, &self.client)?;
         let chat_url = self.chat_url.clone().or_else(|| chat_of(&client));
         let licensed = if self.licensed { Some(true) } else { self.unlicensed.then_some(false) };

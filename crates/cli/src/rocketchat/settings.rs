@@ -108,7 +108,7 @@ impl Settings {
         if self.plan && self.rotate_secret {
             return Err(Failure::usage("--plan changes nothing, so it cannot go with --rotate-secret"));
         }
-        let instance = house::open(config)?;
+        let instance = house::open_existing(config)?;
         let client = crate::doctor::load(&instance, &self.client)?;
         let options = self.options(&instance, &client)?;
         if by_rest { self.by_rest(&instance, &client, options, json) } else { self.show(&instance, &client, options) }

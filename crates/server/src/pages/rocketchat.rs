@@ -15,7 +15,7 @@ use crate::rocketchat::connection::Connection;
 use crate::rocketchat::refusals::not_connected;
 use crate::rocketchat::workspace::Workspace;
 use crate::state::AppState;
-use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue, REFERRER_POLICY};
+use actix_web::http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderValue};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use askama::Template;
@@ -46,16 +46,14 @@ const LONGEST_PATH: usize = 2048;
 pub async fn open(state: Data<AppState>, request: HttpRequest) -> HttpResponse {
     let now = state.now();
     let bearer = request.headers().contains_key(AUTHORIZATION);
-    let mut response = if bearer {
+    if bearer {
         match for_program(&state, &request, now).await {
             Ok(url) => crate::endpoints::fresh_json(&json!({ "url": url })),
             Err(failure) => state.report("rocketchat", failure, now).bearer(),
         }
     } else {
         for_person(&state, &request, now).await.unwrap_or_else(|failure| error::of(&state, &request, "rocketchat", failure))
-    };
-    response.headers_mut().insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    response
+    }
 }
 
 async fn for_person(state: &AppState, request: &HttpRequest, now: UnixTime) -> Result<HttpResponse> {
@@ -292,7 +290,6 @@ async fn framed(state: &AppState, request: &HttpRequest, now: UnixTime) -> Resul
     let policy = HeaderValue::try_from(policy).map_err(propusk_domain::Fault::broken)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_SECURITY_POLICY, policy))
-        .insert_header((REFERRER_POLICY, HeaderValue::from_static("no-referrer")))
         .insert_header((CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8")))
         .body(body))
 }
