@@ -69,6 +69,8 @@ fn what_somebody_has_to_mend_in_the_chat_has_a_cause_of_its_own() {
     house.chat.state().create_tokens_secret = Some("another secret".to_owned());
     assert_eq!(refused(&house, &anna), (503, "chat_refused"));
     house.chat.state().create_tokens_secret = Some("create tokens secret".to_owned());
+    // The connector asks the same of the chat when people change.
+    house.quiet();
     house.chat.state().fault("users.info", Fault::Status(401), 1);
     assert_eq!(refused(&house, &anna), (503, "chat_refused"));
     house.chat.state().fault("users.info", Fault::Html(502), 1);
