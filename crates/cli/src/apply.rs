@@ -9,6 +9,7 @@ use propusk_crypto::{Secret, Verdict};
 use propusk_domain::admin::apply::{self, Action, Applied, Difference, Kind, Rehearsed};
 use propusk_domain::admin::declaration::{Declaration, Material, Password, UserEntry};
 use propusk_domain::user::{User, name_key};
+use propusk_protocol::limits::holds_nul;
 use propusk_server::instance::Instance;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -78,19 +79,10 @@ fn read(file: &Path) -> Result<Declaration, Failure> {
     let wrong = |why: &str| Failure::Failed(format!("{}: {why}", file.display()));
     let declaration = toml::from_str(&text).map_err(|error| wrong(&error.to_string()))?;
     // TOML can say U+0000 and PostgreSQL cannot keep it.
-    if toml::from_str(&text).is_ok_and(|table| holds_nul(&toml::Value::Table(table))) {
+    if toml::from_str(&text).is_ok_and(|json| holds_nul(&json)) {
         return Err(wrong("a text in it contains the character U+0000"));
     }
     Ok(declaration)
-}
-
-fn holds_nul(value: &toml::Value) -> bool {
-    match value {
-        toml::Value::String(text) => text.contains('\0'),
-        toml::Value::Array(items) => items.iter().any(holds_nul),
-        toml::Value::Table(table) => table.iter().any(|(name, value)| name.contains('\0') || holds_nul(value)),
-        _ => false,
-    }
 }
 
 /// Reads, generates and hashes everything secret before the transaction: hashing takes 20 ms a person. A plan hashes nothing.

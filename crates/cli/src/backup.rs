@@ -122,7 +122,7 @@ impl From<BackupError> for Failure {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use indicatif::TermLike;

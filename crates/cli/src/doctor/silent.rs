@@ -11,6 +11,7 @@ use propusk_domain::rocketchat::service_key;
 use propusk_server::instance::Instance;
 use propusk_server::outbound::{Answer, Outbound};
 use propusk_server::rocketchat::connection::Connection;
+use propusk_server::rocketchat::login::SECRET_SINCE;
 use propusk_server::rocketchat::provision::patiently;
 use propusk_server::rocketchat::rest::{Rest, RestError};
 use propusk_server::rocketchat::workspace::Workspace;
@@ -19,9 +20,6 @@ use std::collections::BTreeSet;
 
 /// The account that every workspace has: a token is made for it and ended at once.
 const BOT: &str = "rocket.cat";
-
-/// The first version that wants a secret for `users.createToken`.
-const SECRET_SINCE: u32 = 8;
 
 /// What is looked at.
 pub(super) struct Place<'a> {

@@ -27,7 +27,7 @@ use serde_json::json;
 const HANDOVER: i64 = 60;
 
 /// The first version that wants a secret for `users.createToken`.
-const SECRET_SINCE: u32 = 8;
+pub const SECRET_SINCE: u32 = 8;
 
 /// The login token of `session`, made when there is none that the chat still takes. Blocks; never inside a transaction.
 ///

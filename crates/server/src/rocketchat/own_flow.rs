@@ -57,10 +57,18 @@ fn authorize(instance: &Instance, params: &Params, session: &Session) -> Result<
     }
     let Ok(request) = AuthorizeRequest::parse(params) else { return Ok(None) };
     let (session, issuer) = (session.clone(), instance.policy.issuer.clone());
-    let answered = instance.write(move |cx| {
+    let judged = instance.read(|cx| {
         let Some(client) = RegisteredClient::load(cx.store, &cx.policy.chat_client)? else { return Ok(None) };
         let target = prove_target(Some(&client.client), &target)?;
         let scope = judge(&client.client, &request)?;
+        Ok(Some((client, target, scope)))
+    });
+    let (client, target, scope) = match judged {
+        Ok(Some(judged)) => judged,
+        Ok(None) => return Ok(None),
+        Err(error) => return passed_over(error),
+    };
+    let answered = instance.write(move |cx| {
         let attempt = Attempt { client: &client, target: &target, request: &request, scope: &scope, signed_in: None, allowed: false };
         Ok(match advance(cx, &attempt, Some(&session))? {
             Outcome::Code(code, grant) => {
@@ -70,12 +78,17 @@ fn authorize(instance: &Instance, params: &Params, session: &Session) -> Result<
             Outcome::SignIn { .. } | Outcome::Consent { .. } => None,
         })
     });
-    match answered {
-        Err(Error::Refused(refusal)) => {
+    answered.or_else(passed_over)
+}
+
+/// A refusal is the operator's to mend; the account is made without the chat's flow.
+fn passed_over(error: Error) -> Result<Option<AuthorizeResponse>> {
+    match error {
+        Error::Refused(refusal) => {
             tracing::warn!(cause = refusal.detail.cause.slug(), "the authorization request of the chat's own button is refused");
             Ok(None)
         }
-        answered => answered,
+        fault @ Error::Fault(_) => Err(fault),
     }
 }
 

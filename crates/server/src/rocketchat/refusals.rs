@@ -2,6 +2,7 @@
 
 use super::rest::RestError;
 use propusk_domain::client::Client;
+use propusk_domain::client_auth::disabled_client;
 use propusk_domain::{Cause, Error, Refusal};
 use propusk_protocol::ErrorCode;
 
@@ -18,11 +19,7 @@ pub fn not_connected() -> Refusal {
 
 /// The chat's client is refused everywhere, so here, too.
 pub(super) fn client_disabled(client: &Client) -> Refusal {
-    Refusal::new(ErrorCode::InsufficientScope, "The chat's client is switched off", Cause::DisabledClient)
-        .client(&client.client_id)
-        .expected("an enabled client")
-        .received("disabled")
-        .fix(format!("propusk client set {} --enable", client.client_id))
+    Refusal { code: ErrorCode::InsufficientScope, public: "The chat's client is switched off", ..disabled_client(client) }
 }
 
 /// Somebody has not been asked yet whether the chat may know them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use propusk_crypto::Secret;
+use propusk_domain::rocketchat::RESERVED_CHANNELS;
 use serde::Serialize;
 
 use super::section::Section;
@@ -32,9 +33,6 @@ pub struct RocketchatSettings {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub channels: BTreeMap<String, Vec<String>>,
 }
-
-/// Names that Rocket.Chat gives to no room.
-const RESERVED: [&str; 7] = ["admin", "administrator", "all", "channel", "here", "system", "user"];
 
 impl RocketchatSettings {
     pub(super) fn read(section: &mut Section) -> Self {
@@ -82,7 +80,7 @@ pub fn chat_url(text: &str) -> Result<String, &'static str> {
 
 fn is_channel(name: &str) -> bool {
     let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-    plain && !RESERVED.contains(&name.to_ascii_lowercase().as_str())
+    plain && !RESERVED_CHANNELS.contains(&name.to_ascii_lowercase().as_str())
 }
 
 #[cfg(test)]
